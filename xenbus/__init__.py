@@ -1,0 +1,1 @@
+"""XenStore and XenBus, a library of its own: it knows nothing of toolstacks."""

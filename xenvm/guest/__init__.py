@@ -1,0 +1,1 @@
+"""What guest to build: pure values and functions; no hypervisor, no store, no side effects."""

@@ -1,0 +1,1 @@
+"""What to build on: the hypervisor, real or simulated, and the plumbing of back ends."""

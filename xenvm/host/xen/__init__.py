@@ -1,0 +1,1 @@
+"""Real Xen: ctypes on the stable libraries, structures by version."""

@@ -1,0 +1,1 @@
+"""Verbs: a guest onto a host."""
