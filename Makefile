@@ -1,0 +1,44 @@
+# Everything a newcomer needs: `make demo` shows the main job, `make test` runs all tests; both do the set-up.
+# The Python environment and the lab's images are kept in the user's cache folder.
+
+SUITES ?= bookworm trixie
+VENV = $$(tools/setup)
+PYTEST = "$$venv/bin/python" -m pytest
+
+.PHONY: help setup demo test unit golden-test lab-test lint bench golden clean
+
+help:
+	@echo "make demo       build and boot a Xen-on-ARM host in QEMU, create the example guest in it"
+	@echo "make test       all tests: unit, golden, and in the lab (real Xen 4.17 and 4.20)"
+	@echo "make unit       the fast tests only"
+	@echo "make bench      measure against xl, in the lab"
+	@echo "make golden     make the golden files anew (needs the lab)"
+	@echo "make lint       ruff, mypy, import rules"
+
+setup:
+	@tools/setup >/dev/null
+
+demo:
+	@venv=$(VENV) && "$$venv/bin/python" examples/demo.py
+
+test:
+	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
+
+unit:
+	@venv=$(VENV) && $(PYTEST) tests/unit tests/golden
+
+lab-test:
+	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests/lab
+
+lint:
+	@venv=$(VENV) && $(PYTEST) -q tests/unit/test_house.py
+
+bench:
+	@venv=$(VENV) && "$$venv/bin/python" -m bench $(SUITES)
+
+golden:
+	@venv=$(VENV) && "$$venv/bin/python" -m tests.golden.regenerate $(SUITES)
+
+clean:
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,0 +1,42 @@
+"""One real Xen host for each Debian suite, booted once and shared by all lab tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.dom0 import Dom0
+
+SUITES = os.environ.get("XENVM_LAB_SUITES", "bookworm trixie").split()
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def dom0(request: pytest.FixtureRequest) -> Iterator[Dom0]:
+    """The dom0 of a booted lab; every test leaves it without guests."""
+    if not os.environ.get("XENVM_LAB"):
+        pytest.skip("the lab tier boots real Xen hosts, which takes minutes: set XENVM_LAB=1, or use `make test`")
+    from xenvm import lab
+
+    with lab.up(f"test-{request.param}-{os.getpid()}", request.param, lab.Options(memory=8192)) as host:
+        yield Dom0(host)
+
+
+@pytest.fixture
+def clean(dom0: Dom0) -> Iterator[Dom0]:
+    """The same, and a proof that the test left nothing behind: no domain, node, loop device or vif."""
+    before = dom0.traces()
+    try:
+        yield dom0
+        assert dom0.traces() == before
+    finally:
+        dom0.destroy_all()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks everything here, and gives it the time that an emulated host may need."""
+    for item in items:
+        if "tests/lab" in item.path.as_posix():
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.timeout(1200))

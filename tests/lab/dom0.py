@@ -1,0 +1,121 @@
+"""What lab tests do in dom0: commands, guests, waiting for their consoles, and looking for what was left behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any
+
+from xenvm.lab import Lab, Result
+
+KERNEL, RAMDISK = "/srv/guest/Image", "/srv/guest/initrd.gz"
+KERNEL32, RAMDISK32 = "/srv/guest/zImage-32", "/srv/guest/initrd-32.gz"
+
+# Waits for a line in a growing file without polling it: tail is told of changes by inotify.
+_WAIT = """
+coproc T { exec tail -n +1 -F "$1" 2>/dev/null; }
+grep -a -m 1 -E "$2" <&"${T[0]}"; rc=$?
+kill "$T_PID"; exit $rc
+"""
+
+
+class Dom0:
+    """The control domain of one lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.suite = lab.suite
+
+    def run(self, command: list[str] | str, *, timeout: float = 300.0, stdin: bytes | None = None) -> Result:
+        return self.lab.run(command, timeout=timeout, stdin=stdin)
+
+    def ok(self, command: list[str] | str, *, timeout: float = 300.0, stdin: bytes | None = None) -> str:
+        """Standard output of a command that must succeed."""
+        result = self.run(command, timeout=timeout, stdin=stdin)
+        assert result.rc == 0, f"{command}: exit {result.rc}\n{result.stdout}\n{result.stderr}"
+        return result.stdout
+
+    def xenvm(self, *words: str, timeout: float = 300.0) -> str:
+        return self.ok(["xenvm", *words], timeout=timeout)
+
+    def xl(self, *words: str, timeout: float = 300.0) -> str:
+        return self.ok(["xl", *words], timeout=timeout)
+
+    def fails(self, *words: str, code: int | None = None) -> str:
+        """Standard error of an xenvm command that must fail, with exit code `code` if that is given."""
+        result = self.run(["xenvm", *words])
+        assert result.rc > 0, f"{words} did not fail\n{result.stdout}\n{result.stderr}"
+        assert code is None or result.rc == code, f"{words}: exit {result.rc}, not {code}\n{result.stderr}"
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    def config(self, name: str, **settings: Any) -> str:
+        """Writes a configuration; its path in dom0. Lists and text become xl.cfg literals."""
+        values: dict[str, Any] = {
+            "name": name,
+            "kernel": KERNEL,
+            "ramdisk": RAMDISK,
+            "cmdline": "console=hvc0",
+            "memory": 256,
+            "vcpus": 1,
+            **settings,
+        }
+        path = f"/root/{name}.cfg"
+        self.lab.write(
+            path, "".join(f"{key} = {literal(value)}\n" for key, value in values.items() if value is not None)
+        )
+        return path
+
+    def disk(self, name: str, mib: int = 8) -> str:
+        """A sparse disk image; its path."""
+        path = f"/srv/disks/{name}.img"
+        self.ok(["truncate", "-s", f"{mib}M", path])
+        return path
+
+    def console(self, name: str, pattern: str, *, timeout: float = 300.0) -> str:
+        """Waits for a line on a guest's console, as xenconsoled logs it, and returns it."""
+        log = f"/var/log/xen/console/guest-{name}.log"
+        result = self.run(["bash", "-c", _WAIT, "wait", log, pattern], timeout=timeout)
+        assert result.rc == 0, f"{name} never said {pattern!r}:\n{self.run(['tail', '-n', '40', log]).stdout}"
+        return result.stdout.strip()
+
+    def forget_console(self, name: str) -> None:
+        """Empties a guest's console log, so that only what comes now is waited for."""
+        self.ok(f": > /var/log/xen/console/guest-{shlex.quote(name)}.log")
+
+    def domains(self) -> dict[str, dict[str, Any]]:
+        """Our own list, by name."""
+        found = json.loads(self.xenvm("list", "--json"))["domains"]
+        return {domain["name"]: domain for domain in found}
+
+    def store(self, *paths: str) -> str:
+        """Paths, values and permissions below `paths`, as xenstore-ls prints them."""
+        return "".join(self.run(["xenstore-ls", "-fp", path]).stdout for path in paths)
+
+    def traces(self) -> dict[str, list[str]]:
+        """Everything that a guest could leave behind in this host."""
+        listing = self.store("/")
+        nodes = [line.split(" = ")[0] for line in listing.splitlines()]
+        ours = re.compile(r"^/(libxl/|vm/|local/domain/[1-9]|local/domain/0/backend/)")
+        return {
+            "domains": [line.split()[0] for line in self.xl("list").splitlines()[1:]],
+            "nodes": [node for node in nodes if ours.match(node)],
+            "loops": self.ok(["losetup", "-a"]).splitlines(),
+            "vifs": [word for word in self.ok("ls /sys/class/net").split() if word.startswith("vif")],
+            "userdata": [name for name in self.ok("ls /var/lib/xen").split() if not name.startswith("userdata-d.0.")],
+        }
+
+    def destroy_all(self) -> None:
+        """Ends all guests by xl, whoever made them."""
+        for line in self.xl("list").splitlines()[1:]:
+            domid = int(line[40:46])
+            if domid:
+                self.run(["xl", "destroy", str(domid)])
+
+
+def literal(value: Any) -> str:
+    """A value of xl.cfg."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    return str(value) if isinstance(value, int) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

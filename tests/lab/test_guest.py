@@ -1,0 +1,162 @@
+"""A guest that xenvm created, from its first boot message to its end; and xl beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.dom0 import KERNEL32, RAMDISK32, Dom0
+
+NAME = "slice"
+
+
+@pytest.fixture(scope="module")
+def guest(dom0: Dom0) -> Iterator[Dom0]:
+    """A running guest with two vCPUs, a file disk and a vif; every test may look, the last one destroys it."""
+    before = dom0.traces()
+    disk = dom0.disk(NAME)
+    config = dom0.config(
+        NAME,
+        vcpus=2,
+        disk=[f"{disk},raw,xvda,rw"],
+        vif=["bridge=xenbr0,mac=00:16:3e:11:22:33"],
+        cmdline="console=hvc0 xenvm.disk=xvda guest.write=hello-from-the-guest"
+        " guest.ip=10.0.0.2/24 guest.ping=10.0.0.1",
+    )
+    try:
+        dom0.xenvm("create", config)
+        dom0.console(NAME, "xenvm-guest: ready")
+        yield dom0
+        dom0.xenvm("destroy", NAME)
+        assert dom0.traces() == before
+    finally:
+        dom0.destroy_all()
+
+
+def test_it_boots_with_all_vcpus(guest: Dom0) -> None:
+    assert "cpus=2" in guest.console(NAME, "xenvm-guest: up")
+    listed = guest.domains()[NAME]
+    assert listed["vcpus_online"] == 2
+    assert listed["memory_kib"] >= 256 * 1024
+
+
+def test_its_disk_is_the_file(guest: Dom0) -> None:
+    guest.console(NAME, "xenvm-guest: wrote hello-from-the-guest")
+    content = guest.ok(["head", "-c", "20", f"/srv/disks/{NAME}.img"])
+    assert content == "hello-from-the-guest"
+
+
+def test_guest_and_host_ping_each_other(guest: Dom0) -> None:
+    guest.console(NAME, "xenvm-guest: ping 10.0.0.1 ok")
+    guest.ok(["ping", "-c", "3", "-w", "60", "10.0.0.2"])
+
+
+@pytest.mark.parametrize("tool", ["xenvm", "xl"])
+def test_the_console_talks(guest: Dom0, tool: str) -> None:
+    mark = f"answer-of-{tool}"
+    # The pipe stays open until the answer has come: xl's client would leave at the end of its input.
+    script = f'{tool} console {NAME} < <(printf "\\necho {mark[:6]}""{mark[6:]}\\n"; sleep infinity)'
+    guest.forget_console(NAME)
+    result = guest.run(["bash", "-c", f"({script}) & {WAIT_AND_STOP.format(mark=mark)}"], timeout=120)
+    assert mark in guest.console(NAME, f"^{mark}")
+    assert "already" not in result.stderr
+
+
+WAIT_AND_STOP = (
+    "coproc T {{ exec tail -n +1 -F /var/log/xen/console/guest-slice.log 2>/dev/null; }};"
+    ' grep -a -m 1 "^{mark}" <&"${{T[0]}}"; kill $T_PID; pkill -x xenconsole; pkill -f "console slice"; pkill sleep; true'
+)
+
+
+def test_xl_sees_it(guest: Dom0) -> None:
+    assert NAME in guest.xl("list")
+    assert guest.xl("domid", NAME) == guest.xenvm("domid", NAME)
+    vcpus = guest.xl("vcpu-list", NAME).splitlines()
+    assert len(vcpus) == 3
+    blocks = guest.xl("block-list", NAME).splitlines()
+    assert blocks[1].split()[0] == "51712" and blocks[1].split()[3] == "4"
+    vifs = guest.xl("network-list", NAME).splitlines()
+    assert "00:16:3e:11:22:33" in vifs[1] and vifs[1].split()[4] == "4"
+
+
+def test_names(guest: Dom0) -> None:
+    domid = guest.xenvm("domid", NAME).strip()
+    assert guest.xenvm("domname", domid).strip() == NAME
+    guest.xenvm("rename", NAME, "renamed")
+    assert guest.xl("domname", domid).strip() == "renamed"
+    guest.xl("rename", "renamed", NAME) if guest.suite == "none" else guest.xenvm("rename", "renamed", NAME)
+
+
+def test_pause_and_unpause(guest: Dom0) -> None:
+    guest.xenvm("pause", NAME)
+    assert "paused" in guest.domains()[NAME]["state"]
+    guest.xenvm("unpause", NAME)
+    assert "paused" not in guest.domains()[NAME]["state"]
+
+
+def test_info_is_that_of_xl(guest: Dom0) -> None:
+    changing = ("free_memory", "hw_caps", "cpu_mhz", "version")
+    ours = [line for line in guest.xenvm("info").splitlines() if not line.startswith(changing)]
+    theirs = [line for line in guest.xl("info").splitlines() if not line.startswith(changing)]
+    assert ours == theirs
+
+
+def test_list_is_that_of_xl(guest: Dom0) -> None:
+    ours, theirs = guest.xenvm("list"), guest.xl("list")
+    assert [line[:58] for line in ours.splitlines()] == [line[:58] for line in theirs.splitlines()]
+
+
+def test_a_name_in_use_is_refused(guest: Dom0) -> None:
+    error = guest.fails("create", guest.config(NAME, memory=64), code=4)
+    assert NAME in error and "exists" in error
+
+
+def test_shutdown_and_wait(clean: Dom0) -> None:
+    config = clean.config("down", memory=256)
+    clean.xenvm("create", config)
+    clean.console("down", "xenvm-guest: ready")
+    clean.xenvm("shutdown", "-w", "down")
+    clean.ok(
+        'until [ -z "$(xl list | grep down)" ]; do xenstore-watch -n 2 @releaseDomain >/dev/null; done', timeout=60
+    )
+
+
+def test_a_32_bit_guest(clean: Dom0) -> None:
+    config = clean.config("small", kernel=KERNEL32, ramdisk=RAMDISK32)
+    clean.xenvm("create", config)
+    assert "machine=armv7l" in clean.console("small", "xenvm-guest: up")
+    clean.xl("destroy", "small")
+
+
+def test_two_banks_of_memory(clean: Dom0) -> None:
+    config = clean.config("large", memory=4608)
+    clean.xenvm("create", config)
+    memory = clean.console("large", "xenvm-guest: up")
+    assert int(memory.split("mem=")[1].split("k")[0]) > 4 << 20
+    clean.xenvm("destroy", "large")
+
+
+def test_a_crashed_kernel_is_destroyed(clean: Dom0) -> None:
+    disk = clean.disk("crash")
+    config = clean.config("crash", disk=[f"{disk},raw,xvda,rw"], cmdline="console=hvc0 xenvm.disk=xvda guest.crash")
+    clean.xenvm("create", config)
+    clean.console("crash", "Kernel panic")
+    clean.xenvm("destroy", "crash")
+
+
+def test_we_destroy_what_xl_created(clean: Dom0) -> None:
+    disk = clean.disk("theirs")
+    config = clean.config("theirs", disk=[f"{disk},raw,xvda,rw"], vif=["bridge=xenbr0"])
+    clean.xl("create", config)
+    clean.console("theirs", "xenvm-guest: ready")
+    assert clean.domains()["theirs"]["vcpus_online"] == 1
+    clean.xenvm("destroy", "theirs")
+
+
+def test_xl_destroys_what_we_created(clean: Dom0) -> None:
+    disk = clean.disk("ours")
+    config = clean.config("ours", disk=[f"{disk},raw,xvda,rw"], vif=["bridge=xenbr0"])
+    clean.xenvm("create", config)
+    clean.console("ours", "xenvm-guest: ready")
+    clean.xl("destroy", "ours")

@@ -1,0 +1,47 @@
+"""The house rules, as tests: formatting, lint, types, import directions, sizes."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+PROJECT_FILES = [path for package in ("xenvm", "xenbus") for path in sorted((TOP / package).rglob("*.py"))]
+
+
+def tool(*argv: str) -> None:
+    binary = Path(sys.executable).parent / argv[0]
+    result = subprocess.run([binary, *argv[1:]], cwd=TOP, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_lint() -> None:
+    tool("ruff", "check", ".")
+
+
+def test_format() -> None:
+    tool("ruff", "format", "--check", ".")
+
+
+def test_types() -> None:
+    tool("mypy")
+
+
+def test_imports_point_down() -> None:
+    tool("lint-imports")
+
+
+@pytest.mark.parametrize("path", PROJECT_FILES, ids=lambda path: str(path.relative_to(TOP)))
+def test_sizes_and_docstrings(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module opens with its duty"
+    assert text.count("\n") <= 400, "a file past 400 lines asks for a better cut"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= 45, f"{node.name} has {lines} lines: it asks for a better cut"

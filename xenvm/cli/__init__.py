@@ -1,0 +1,25 @@
+"""The face: commands, tables, exit codes. The only importer of click."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs one command and ends the process with its exit code."""
+    from xenvm.cli.fast import parse
+
+    words = sys.argv[1:] if argv is None else list(argv)
+    plain = parse(words)
+    if plain is None:
+        from xenvm.cli.app import run_with_click
+
+        run_with_click(words)
+    else:
+        from xenvm.cli.run import leave, run
+
+        leave(run(*plain))

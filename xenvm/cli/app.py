@@ -1,0 +1,121 @@
+"""The command table as a click application: help, errors, completion, and everything that is not a plain call."""
+
+from __future__ import annotations
+
+import click
+
+from xenvm import __version__
+from xenvm.cli import run, table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class TableGroup(click.Group):
+    """A group made of rows; a unique prefix of a name will do, as with xl."""
+
+    def __init__(self, rows: tuple[table.Command, ...], **attributes: object) -> None:
+        super().__init__(**attributes)  # type: ignore[arg-type]
+        self.rows = rows
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [row.name for row in self.rows]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        row = table.find(cmd_name, self.rows)
+        return None if row is None else build(row)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        begin = [row.name for row in self.rows if args and row.name.startswith(args[0])]
+        if len(begin) > 1 and args[0] not in begin:
+            ctx.fail(f"{args[0]!r} may be any of: {', '.join(begin)}")
+        return super().resolve_command(ctx, args)
+
+
+def build(row: table.Command) -> click.Command:
+    """One row as a click command or group."""
+    if row.commands:
+        return TableGroup(row.commands, name=row.name, help=row.summary, context_settings=_SETTINGS)
+    params: list[click.Parameter] = [_option(option) for option in row.options]
+    params += [_argument(argument) for argument in row.arguments]
+    settings = {**_SETTINGS, "allow_interspersed_args": not row.raw, "ignore_unknown_options": row.raw}
+
+    def call(**values: object) -> None:
+        run.leave(run.run(row, values))
+
+    return click.Command(row.name, callback=call, params=params, help=row.summary, context_settings=settings)
+
+
+def _option(option: table.Option) -> click.Option:
+    if not option.metavar:
+        return click.Option([*option.flags, option.dest], is_flag=True, help=option.help)
+    kind = click.IntRange(min=0) if option.number else click.STRING
+    shown = option.default is not None and option.default != ""
+    return click.Option(
+        [*option.flags, option.dest],
+        type=kind,
+        metavar=option.metavar,
+        default=option.default,
+        show_default=shown,
+        help=option.help,
+    )
+
+
+def _argument(argument: table.Argument) -> click.Argument:
+    return click.Argument(
+        [argument.dest],
+        required=argument.required,
+        nargs=-1 if argument.many else 1,
+        metavar=argument.metavar,
+        type=click.UNPROCESSED if argument.many else _KINDS.get(argument.complete, click.STRING),
+    )
+
+
+class DomainName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A domain, completed with the names on this host."""
+
+    name = "domain"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from xenvm.cli.inspect import live_names
+
+        names = [name for name in live_names() if name.startswith(incomplete)]
+        return [click.shell_completion.CompletionItem(name) for name in names]
+
+
+_KINDS: dict[str, Any] = {"domain": DomainName(), "file": click.Path()}
+
+
+def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    run.debug = value
+
+
+def application() -> click.Group:
+    """The whole application."""
+    params: list[click.Parameter] = [
+        click.Option(
+            ["--debug"], is_flag=True, expose_value=False, callback=_set_debug, help="Show where an error was raised."
+        )
+    ]
+    group = TableGroup(
+        table.COMMANDS,
+        name="xenvm",
+        params=params,
+        context_settings=_SETTINGS,
+        help="A toolstack for Xen on ARM: a minimal device tree, our own hypercalls, everything else on xenbus.",
+    )
+    return click.version_option(__version__, prog_name="xenvm")(group)
+
+
+def run_with_click(words: Sequence[str]) -> NoReturn:
+    """Runs a command line through click; never returns."""
+    application().main(args=list(words), prog_name="xenvm")
+    raise SystemExit(0)

@@ -1,0 +1,57 @@
+"""console: this terminal on a guest's console."""
+
+from __future__ import annotations
+
+import time
+
+from xenvm.errors import ConfigError, DomainError
+from xenvm.host.open import open_host
+from xenvm.ops import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenvm.host.open import Host
+    from xenvm.types import Domid
+
+TTY_SECONDS = 5.0
+"""How long the console daemon may take to open a pty, as in xenconsole."""
+
+
+def console(domain: str, kind: str | None, number: int, escape: str) -> int:
+    """Connects to a console until the escape character, or the guest is gone."""
+    key = escape_byte(escape)
+    with open_host() as host:
+        domid = names.find_guest(host, domain).domid
+        return attach(host, domid, kind or "pv", number, key)
+
+
+def attach(host: Host, domid: Domid, kind: str = "pv", number: int = 0, escape: int = 0x1D) -> int:
+    """Connects to one console of a domain."""
+    from xenvm.host.plumbing.console import attach as connect
+
+    connect(_tty(host, domid, kind, number), domid=domid, number=number, escape=escape)
+    return 0
+
+
+def _tty(host: Host, domid: Domid, kind: str, number: int) -> str:
+    """The pty that the console daemon in this domain wrote; waits for it."""
+    home = f"/local/domain/{domid}"
+    if kind not in ("pv", "vuart"):
+        raise DomainError(f"a guest on ARM has no {kind!r} console: there are pv and vuart")
+    path = f"{home}/vuart/0/tty" if kind == "vuart" else f"{home}/console/tty"
+    if kind == "pv" and number:
+        path = f"{home}/device/console/{number}/tty"
+    with host.store.follow([path]) as follower:
+        value = follower.wait(
+            lambda values: values[path], time.monotonic() + TTY_SECONDS, f"a terminal for domain {domid}"
+        )
+    return value.decode("utf-8", "surrogateescape")
+
+
+def escape_byte(text: str) -> int:
+    """The byte for ``^]`` or for a single character."""
+    if len(text) == 2 and text[0] == "^":
+        return ord(text[1].upper()) & 0x1F
+    if len(text) != 1 or ord(text) > 0x7F:
+        raise ConfigError(f"{text!r} is no escape character: give one character, or ^ and a letter", source="-e")
+    return ord(text)

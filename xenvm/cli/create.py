@@ -1,0 +1,64 @@
+"""create: a guest from a configuration."""
+
+from __future__ import annotations
+
+import sys
+
+from xenvm.cli.run import OK, USAGE
+from xenvm.guest.load import load_file
+from xenvm.host.open import open_host
+from xenvm.ops.phases import Phases
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenvm.guest.spec import GuestSpec
+
+
+def create(
+    config: str | None,
+    settings: tuple[str, ...],
+    paused: bool,
+    console: bool,
+    dry_run: bool,
+    no_monitor: bool,
+    foreground: bool,
+    quiet: bool,
+    defconfig: str | None,
+    hotplug_scripts: bool,
+    timing: bool,
+) -> int:
+    """Creates a guest; returns when it runs (or, with -F, when it is gone)."""
+    phases = Phases()
+    path = defconfig
+    if config is not None and "=" in config:
+        settings = (config, *settings)
+    elif config is not None:
+        path = config
+    if path is None:
+        print("xenvm: create needs a configuration file", file=sys.stderr)
+        return USAGE
+    spec = _load(path, settings, quiet)
+    if dry_run:
+        from xenvm.cli.plan import show
+
+        return show(spec)
+    from xenvm.ops.create import Options, create
+
+    with open_host() as host:
+        domid = create(host, spec, Options(paused=paused, hotplug_scripts=hotplug_scripts), phases)
+        if timing:
+            print("\n".join(phases.lines()), file=sys.stderr)
+        if console:
+            from xenvm.cli.console import attach
+
+            return attach(host, domid)
+    return OK
+
+
+def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
+    if not quiet:
+        print(f"Parsing config from {path}", file=sys.stderr)
+    spec, diagnostics = load_file(path, settings)
+    for diagnostic in diagnostics:
+        print(f"xenvm: {diagnostic}", file=sys.stderr)
+    return spec

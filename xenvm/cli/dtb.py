@@ -1,0 +1,86 @@
+"""dtb: the device tree of a configuration, on any machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from xenvm.errors import ConfigError
+from xenvm.guest import dtb as trees
+from xenvm.guest import image
+from xenvm.guest.load import load_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenvm.guest.spec import GuestSpec
+
+_ASSUMED_KERNEL = 32 << 20
+"""Size of a kernel that is not here: that of a distribution's."""
+_ASSUMED_RAMDISK = 8 << 20
+
+
+def dtb(
+    config: str,
+    settings: tuple[str, ...],
+    output: str | None,
+    dts: bool,
+    xen: str,
+    gic: str,
+    gpaddr_bits: int,
+    clock_frequency: int,
+    bits: int,
+) -> int:
+    """Writes the tree as a blob, or as source text."""
+    spec, diagnostics = load_file(config, settings)
+    for diagnostic in diagnostics:
+        print(f"xenvm: {diagnostic}", file=sys.stderr)
+    facts = trees.TreeFacts(_release(xen), _gic(gic, spec), clock_frequency, gpaddr_bits)
+    blob = trees.offline_tree(spec, facts, _kernel(spec, bits), _ramdisk_size(spec))
+    if dts:
+        from xenvm.guest.fdtblob import to_dts
+
+        blob = to_dts(blob).encode("utf-8", "surrogateescape")
+    _write(blob, output)
+    return 0
+
+
+def _release(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    if not (major.isdecimal() and minor.isdecimal()):
+        raise ConfigError(f"{text!r} is no version of Xen: give one like 4.20", source="--xen")
+    return int(major), int(minor)
+
+
+def _gic(text: str, spec: GuestSpec) -> int:
+    versions = {"v2": 2, "v3": 3, "2": 2, "3": 3}
+    if text not in versions:
+        raise ConfigError(f"{text!r} is no interrupt controller: there are v2 and v3", source="--gic")
+    return versions.get(spec.gic_version, versions[text])
+
+
+def _kernel(spec: GuestSpec, bits: int) -> image.Kernel:
+    """The guest's kernel, or a stand-in where its file is not on this machine."""
+    if os.path.exists(spec.kernel):
+        return image.open_kernel(spec.kernel)
+    if bits not in (32, 64):
+        raise ConfigError(f"a guest has 32 or 64 bits, not {bits}", source="--bits")
+    print(f"xenvm: {spec.kernel} is not here: taken for a {bits}-bit kernel of 32 MiB", file=sys.stderr)
+    return image.assumed_kernel(spec.kernel, bits, _ASSUMED_KERNEL)
+
+
+def _ramdisk_size(spec: GuestSpec) -> int | None:
+    if spec.ramdisk is None or os.path.exists(spec.ramdisk):
+        return None
+    print(f"xenvm: {spec.ramdisk} is not here: taken for 8 MiB", file=sys.stderr)
+    return _ASSUMED_RAMDISK
+
+
+def _write(data: bytes, output: str | None) -> None:
+    if output is None or output == "-":
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        with open(output, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", source=output) from error

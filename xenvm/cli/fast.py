@@ -1,0 +1,68 @@
+"""Reads a plain command line without click, whose import costs as much as two starts of the interpreter.
+
+It only ever succeeds: whatever is unusual (help, an unknown option, a missing argument, completion) is left to
+click, which owns every message. A test holds the two to the same results.
+"""
+
+from __future__ import annotations
+
+from xenvm.cli.table import COMMANDS, Command, find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xenvm.cli.table import Option
+
+    Values = dict[str, object]
+
+
+def parse(argv: Sequence[str], commands: tuple[Command, ...] = COMMANDS) -> tuple[Command, Values] | None:
+    """The command and its values by name, or None where click must look."""
+    command = find(argv[0], commands) if argv and not argv[0].startswith("-") else None
+    if command is None or command.commands or command.raw:
+        return None
+    options: Values = {option.dest: option.default if option.metavar else False for option in command.options}
+    words = _take_options(command, list(argv[1:]), options)
+    values = None if words is None else _bind(command, words)
+    return None if values is None else (command, {**options, **values})
+
+
+def _take_options(command: Command, rest: list[str], values: Values) -> list[str] | None:
+    by_flag = {flag: option for option in command.options for flag in option.flags}
+    words = []
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-") or word == "-":
+            words.append(word)
+        elif not _take(by_flag.get(word), rest, values):
+            return None
+    return words
+
+
+def _take(option: Option | None, rest: list[str], values: Values) -> bool:
+    if option is None:
+        return False
+    if not option.metavar:
+        values[option.dest] = True
+        return True
+    if not rest or (option.number and not (rest[0].isascii() and rest[0].isdecimal())):
+        return False
+    text = rest.pop(0)
+    values[option.dest] = int(text) if option.number else text
+    return True
+
+
+def _bind(command: Command, words: list[str]) -> Values | None:
+    values: Values = {}
+    for argument in command.arguments:
+        if argument.many:
+            values[argument.dest] = tuple(words)
+            words = []
+        elif words:
+            values[argument.dest] = words.pop(0)
+        elif argument.required:
+            return None
+        else:
+            values[argument.dest] = None
+    return None if words else values

@@ -1,0 +1,120 @@
+"""list, domid, domname, rename: which domains there are."""
+
+from __future__ import annotations
+
+from xenvm.host.hyper import SHUTDOWN_REASONS
+from xenvm.host.open import open_host
+from xenvm.ops import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xenvm.host.hyper import DomainInfo
+
+_HEADER = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
+_REASON_LETTERS = "-rscwS"
+
+
+def list_domains(domain: str | None, verbose: bool, context: bool, cpupool: bool, as_json: bool) -> None:
+    """Lists domains in xl's columns, or as JSON."""
+    with open_host() as host:
+        found = host.hyper.domains() if domain is None else [names.find(host, domain)]
+        known = names.names(host, [info.domid for info in found])
+    if as_json:
+        import json
+
+        print(json.dumps({"version": 1, "domains": [_object(info, known[info.domid]) for info in found]}, indent=2))
+        return
+    extra = "   UUID                            Reason-Code\tSecurity Label" if verbose else ""
+    extra += "   Security Label" if context and not verbose else ""
+    lines = [_HEADER + extra + ("         Cpupool" if cpupool else "")]
+    lines += [_row(info, known[info.domid], verbose, context, cpupool) for info in found]
+    print("\n".join(lines))
+
+
+def _row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupool: bool) -> str:
+    mib = (info.tot_pages + info.outstanding_pages) // 256
+    text = f"{'(null)' if name is None else name:<40} {info.domid:5} {mib:5} {info.nr_online_vcpus:5}"
+    text += f"     {state_letters(info)}  {info.cpu_time / 1e9:8.1f}"
+    if verbose:
+        reason = f"{info.shutdown_code:8x}" if info.shutdown and info.shutdown_code is not None else f"{'-':>8}"
+        text += f" {info.uuid} {reason}"
+    if verbose or context:
+        text += f" {'-':>16}"
+    return text + (f"{f'Pool-{info.cpupool}':>16}" if cpupool else "")
+
+
+def state_letters(info: DomainInfo) -> str:
+    """xl's six letters: running, blocked, paused, shut down, why, dying; a dash where it is not."""
+    letters = "".join(
+        letter if on else "-"
+        for letter, on in (
+            ("r", info.running),
+            ("b", info.blocked),
+            ("p", info.paused),
+            ("s", info.shutdown),
+        )
+    )
+    code = info.shutdown_code
+    reason = "-"
+    if info.shutdown and code is not None:
+        reason = _REASON_LETTERS[code] if code < len(_REASON_LETTERS) else "?"
+    return letters + reason + ("d" if info.dying else "-")
+
+
+def _object(info: DomainInfo, name: str | None) -> dict[str, object]:
+    code = info.shutdown_code
+    reason = None
+    if info.shutdown and code is not None:
+        reason = SHUTDOWN_REASONS[code] if code < len(SHUTDOWN_REASONS) else code
+    return {
+        "domid": info.domid,
+        "name": name,
+        "uuid": info.uuid,
+        "state": [word for word in ("running", "blocked", "paused", "shutdown", "dying") if getattr(info, word)],
+        "shutdown_reason": reason,
+        "memory_kib": info.tot_pages * 4,
+        "max_memory_kib": info.max_pages * 4,
+        "vcpus_online": info.nr_online_vcpus,
+        "vcpus_max": info.max_vcpu_id + 1,
+        "cpu_time_ns": info.cpu_time,
+        "cpupool": info.cpupool,
+    }
+
+
+def live_names() -> Iterable[str]:
+    """Names for the shell's completion; nothing where there is no Xen."""
+    try:
+        with open_host() as host:
+            found = names.names(host, [info.domid for info in host.hyper.domains()])
+            return [name for name in found.values() if name]
+    except Exception:  # A completion that fails is one that offers nothing.
+        return []
+
+
+def domid(domain: str) -> None:
+    """Prints the domid of a name."""
+    with open_host() as host:
+        print(names.find(host, domain).domid)
+
+
+def domname(domain: str) -> int:
+    """Prints the name of a domid."""
+    from xenvm.errors import DomainError, NoSuchDomain
+
+    if not (domain.isascii() and domain.isdecimal()):
+        raise DomainError(f"{domain!r} is not a domid")
+    with open_host() as host:
+        info = names.find(host, domain)
+        name = names.names(host, [info.domid])[info.domid]
+    if name is None:
+        raise NoSuchDomain(domain)
+    print(name)
+    return 0
+
+
+def rename(domain: str, new_name: str) -> None:
+    """Gives a domain another name."""
+    with open_host() as host:
+        names.rename(host, domain, new_name)

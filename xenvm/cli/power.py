@@ -1,0 +1,71 @@
+"""pause, unpause, shutdown, reboot, destroy."""
+
+from __future__ import annotations
+
+import sys
+
+from xenvm.cli.run import DEVICE, FAILED, OK, USAGE
+from xenvm.host.open import open_host
+from xenvm.ops import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenvm.host.hyper import DomainInfo
+    from xenvm.host.open import Host
+
+
+def pause(domain: str) -> None:
+    """Pauses one domain."""
+    with open_host() as host:
+        host.hyper.pause(names.find_guest(host, domain).domid)
+
+
+def unpause(domain: str) -> None:
+    """Lets one domain run."""
+    with open_host() as host:
+        host.hyper.unpause(names.find_guest(host, domain).domid)
+
+
+def shutdown(domain: str | None, every: bool, wait: bool) -> int:
+    """Asks guests to power off."""
+    return _ask("poweroff", "Shutting down", domain, every, wait)
+
+
+def reboot(domain: str | None, every: bool, wait: bool) -> int:
+    """Asks guests to reboot."""
+    return _ask("reboot", "Rebooting", domain, every, wait)
+
+
+def _ask(command: str, doing: str, domain: str | None, every: bool, wait: bool) -> int:
+    from xenvm.ops import power
+
+    if (domain is None) != every:
+        print("xenvm: give one domain, or -a for all guests", file=sys.stderr)
+        return USAGE
+    with open_host() as host:
+        guests = _running_guests(host) if domain is None else [names.find_guest(host, domain)]
+        for guest in guests:
+            # The words that scripts around xl look for, on the stream where xl has them.
+            print(f"{doing} domain {guest.domid}", file=sys.stderr)
+            power.request(host, guest, command)
+        if wait:
+            power.wait_down(host, [guest.domid for guest in guests])
+    return OK
+
+
+def _running_guests(host: Host) -> list[DomainInfo]:
+    return [info for info in host.hyper.domains() if info.domid and not info.shutdown and not info.dying]
+
+
+def destroy(domain: str, force: bool) -> int:
+    """Ends one domain."""
+    from xenvm.ops.destroy import destroy as end
+
+    with open_host() as host:
+        info = names.find_guest(host, domain)
+        troubles = end(host, info.domid, info.uuid)
+        for trouble in troubles:
+            print(f"xenvm: {trouble}", file=sys.stderr)
+        if troubles:
+            return DEVICE if host.hyper.domain(info.domid) is None else FAILED
+    return OK

@@ -1,0 +1,165 @@
+"""The table of commands: one row drives the fast path, click, the help and the completion alike.
+
+Names, letters and meanings are xl's (xl(1)) wherever xl has the command.
+"""
+
+from __future__ import annotations
+
+from xenbus.value import Value
+
+
+class Option(Value):
+    """One option of a command; a flag unless it has a `metavar`."""
+
+    flags: tuple[str, ...]
+    dest: str
+    help: str
+    metavar: str = ""
+    default: object = None
+    number: bool = False
+    """Whether the value is a decimal number."""
+
+
+class Argument(Value):
+    """One positional argument."""
+
+    dest: str
+    metavar: str
+    required: bool = True
+    many: bool = False
+    complete: str = ""
+    """What to complete it with: ``domain`` or ``file``."""
+
+
+class Command(Value):
+    """One command: `call` is ``module:function`` below xenvm.cli, imported when it runs."""
+
+    name: str
+    summary: str
+    call: str
+    options: tuple[Option, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+    commands: tuple[Command, ...] = ()
+    """Subcommands; a command that has them is a group and has no call."""
+    raw: bool = False
+    """Whether options after the first argument belong to that argument (a command line to run)."""
+
+
+_DOMAIN = Argument("domain", "DOMAIN", complete="domain")
+_MAYBE_DOMAIN = Argument("domain", "[DOMAIN]", required=False, complete="domain")
+_CONFIG = Argument("config", "[CONFIG]", required=False, complete="file")
+_SETTINGS = Argument("settings", "[KEY=VALUE]...", required=False, many=True)
+_JSON = Option(("--json",), "as_json", "Print JSON instead of a table.")
+_ALL = Option(("-a", "--all"), "every", "All guests.")
+_WAIT = Option(("-w", "--wait"), "wait", "Wait until the guests have gone down.")
+
+_CREATE = Command(
+    "create",
+    "Create a guest from a configuration and start it.",
+    "create:create",
+    (
+        Option(("-p",), "paused", "Leave the guest paused after creation."),
+        Option(("-c",), "console", "Connect to the guest's console at once."),
+        Option(("-n", "--dryrun"), "dry_run", "Show what would be done; do nothing."),
+        Option(("-e",), "no_monitor", "Do not watch the guest in the background: nobody acts when it goes down."),
+        Option(("-F",), "foreground", "Watch the guest in the foreground until it is gone."),
+        Option(("-q", "--quiet"), "quiet", "Say nothing that is not an error."),
+        Option(("-f", "--defconfig"), "defconfig", "The configuration file, where CONFIG is not given.", "FILE"),
+        Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug scripts for all disks and vifs."),
+        Option(("--timing",), "timing", "Print how long each phase took."),
+    ),
+    (_CONFIG, _SETTINGS),
+)
+
+_LIST = Command(
+    "list",
+    "List the domains of this host.",
+    "inspect:list_domains",
+    (
+        Option(("-v", "--verbose"), "verbose", "Show uuids, shutdown reasons and security labels."),
+        Option(("-Z", "--context"), "context", "Show security labels."),
+        Option(("-c", "--cpupool"), "cpupool", "Show the cpupool of each domain."),
+        _JSON,
+    ),
+    (_MAYBE_DOMAIN,),
+)
+
+_DTB = Command(
+    "dtb",
+    "Make the device tree of a configuration, on any machine.",
+    "dtb:dtb",
+    (
+        Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE"),
+        Option(("--dts",), "dts", "Write source text instead of a blob."),
+        Option(("--xen",), "xen", "Version of Xen, such as 4.20.", "X.Y", "4.20"),
+        Option(("--gic",), "gic", "Interrupt controller: v2 or v3.", "VERSION", "v3"),
+        Option(("--gpaddr-bits",), "gpaddr_bits", "Width of guest-physical addresses.", "N", 40, True),
+        Option(("--clock-frequency",), "clock_frequency", "Timer frequency to tell, 0: none.", "HZ", 0, True),
+        Option(("--bits",), "bits", "64 or 32, where the kernel file is not here to say.", "N", 64, True),
+    ),
+    (Argument("config", "CONFIG", complete="file"), _SETTINGS),
+)
+
+_CONSOLE = Command(
+    "console",
+    "Connect to a guest's console.",
+    "console:console",
+    (
+        Option(("-t", "--type"), "kind", "Which console: pv or vuart.", "TYPE"),
+        Option(("-n",), "number", "Number of the console.", "N", 0, True),
+        Option(("-e",), "escape", "The character that ends the session: ^] unless given.", "CHAR", "^]"),
+    ),
+    (_DOMAIN,),
+)
+
+_SUITE = Option(("--suite",), "suite", "bookworm (Xen 4.17) or trixie (Xen 4.20).", "SUITE", "bookworm")
+_LAB_NAME = Option(("--name",), "name", "Name of the lab, for several side by side.", "NAME", "")
+
+COMMANDS: tuple[Command, ...] = (
+    _CREATE,
+    _LIST,
+    Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
+    Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
+    Command(
+        "info",
+        "Show facts about this host and its Xen.",
+        "info:info",
+        (_JSON,),
+        (Argument("field", "[FIELD]", required=False),),
+    ),
+    _CONSOLE,
+    Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
+    Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
+    Command(
+        "shutdown",
+        "Ask a guest to shut down.",
+        "power:shutdown",
+        (_ALL, _WAIT),
+        (_MAYBE_DOMAIN,),
+    ),
+    Command("reboot", "Ask a guest to reboot.", "power:reboot", (_ALL, _WAIT), (_MAYBE_DOMAIN,)),
+    Command(
+        "destroy",
+        "End a domain at once.",
+        "power:destroy",
+        (Option(("-f",), "force", "Accepted for xl's sake; domain 0 cannot be destroyed."),),
+        (_DOMAIN,),
+    ),
+    Command(
+        "rename",
+        "Give a domain another name.",
+        "inspect:rename",
+        (),
+        (_DOMAIN, Argument("new_name", "NEW-NAME")),
+    ),
+    _DTB,
+)
+
+
+def find(name: str, commands: tuple[Command, ...] = COMMANDS) -> Command | None:
+    """The command with this name, or the only one that begins with it, as xl finds it."""
+    begin = [command for command in commands if command.name.startswith(name)]
+    exact = [command for command in begin if command.name == name]
+    if exact:
+        return exact[0]
+    return begin[0] if len(begin) == 1 and name else None

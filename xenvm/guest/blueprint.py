@@ -1,0 +1,156 @@
+"""The blueprint: a guest and a host's facts put together, checked as far as can be without touching anything.
+
+From here on nothing about the configuration is left open but what only Xen can answer: the domid, the interrupt
+controller it gave, the ports.
+"""
+
+from __future__ import annotations
+
+import os
+
+from xenbus.value import Value
+from xenvm.errors import ConfigError, UnsupportedError
+from xenvm.guest import dtb, image, layout
+from xenvm.guest.spec import GuestSpec
+from xenvm.types import KiB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenvm.guest.spec import DiskSpec, NicSpec
+
+DEFAULT_BRIDGE = "xenbr0"
+
+_GUEST_TYPES = {64: "aarch64", 32: "armv7l"}
+_MAX_VCPUS = {"v2": 8, "v3": 128, "default": 128}
+
+
+class HostFacts(Value):
+    """What a plan needs to know of the host."""
+
+    release: tuple[int, int]
+    """Xen's (major, minor)."""
+    capabilities: str = "xen-3.0-aarch64 xen-3.0-armv7l"
+    gpaddr_bits: int = 40
+    directio: bool = False
+    """Whether Xen drives an IOMMU."""
+
+
+class Blueprint(Value):
+    """A guest that is ready to be built."""
+
+    spec: GuestSpec
+    """With uuid, MACs, bridges and scripts chosen."""
+    uuid: str
+    facts: HostFacts
+    kernel: image.Kernel
+    ramdisk: image.Blob | None
+    banks: tuple[layout.Region, ...]
+    nr_spis: int
+    paging_pool: int
+    """Bytes for the guest's p2m page tables."""
+    passthrough: bool
+
+    @property
+    def memory_limit(self) -> KiB:
+        """What the domain may own: its RAM, and a MiB for the pages shared with back ends."""
+        return KiB(self.spec.maxmem + 1024)
+
+    @property
+    def need(self) -> KiB:
+        """All memory that building it takes from the host."""
+        return KiB(self.spec.maxmem + self.paging_pool // 1024 + 2048)
+
+
+def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
+    """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError."""
+    kernel = image.open_kernel(spec.kernel)
+    ramdisk = image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None
+    _check_host(spec, facts, kernel)
+    banks = layout.banks_for(spec.maxmem)
+    uuid = spec.uuid or random_uuid()
+    pool = spec.shadow_memory * 1024 if spec.shadow_memory else layout.paging_pool_bytes(spec.maxmem, spec.maxvcpus)
+    _check_placement(spec, facts, kernel, ramdisk)
+    return Blueprint(
+        spec=spec.replace(uuid=uuid, nics=tuple(map(_chosen_nic, spec.nics))),
+        uuid=uuid,
+        facts=facts,
+        kernel=kernel,
+        ramdisk=ramdisk,
+        banks=banks,
+        nr_spis=layout.spis_for(spec.irqs, spec.vuart, facts.release, spec.nr_spis),
+        paging_pool=pool,
+        passthrough=_passthrough(spec, facts),
+    )
+
+
+def _check_placement(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel, ramdisk: image.Blob | None) -> None:
+    """Images that do not fit, or a partial tree that is none, are found before Xen is asked for anything."""
+    assumed = dtb.TreeFacts(xen=facts.release, gpaddr_bits=facts.gpaddr_bits)
+    dtb.lay_out(spec, kernel, ramdisk.size if ramdisk else 0, assumed)
+
+
+def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None:
+    wanted = _GUEST_TYPES[kernel.bits]
+    if wanted not in facts.capabilities:
+        raise UnsupportedError(f"{kernel.path}: a {kernel.bits}-bit guest, which this host cannot run")
+    limit = _MAX_VCPUS[spec.gic_version]
+    if spec.maxvcpus > limit:
+        raise _at(spec, "maxvcpus", f"{spec.maxvcpus} vCPUs are too many: a GIC{spec.gic_version} has at most {limit}")
+    if spec.memory != spec.maxmem:
+        raise _at(
+            spec,
+            "maxmem",
+            f"memory={spec.memory // 1024} is less than maxmem={spec.maxmem // 1024}, which Xen cannot build on ARM:"
+            " make them equal",
+        )
+    for disk in spec.disks:
+        _check_disk(spec, disk)
+    for nic in spec.nics:
+        if nic.backend != "0":
+            raise UnsupportedError(f"vif {nic.devid}: backend={nic.backend}: only domain 0 can serve vifs")
+
+
+def _check_disk(spec: GuestSpec, disk: DiskSpec) -> None:
+    """xenvm starts no QEMU: what only QEMU could serve is refused rather than left unconnected."""
+    reasons = (
+        (disk.format != "raw", f"format {disk.format} needs QEMU, which xenvm does not start: convert it to raw"),
+        (
+            disk.backendtype not in (None, "phy"),
+            f"backendtype {disk.backendtype} is not served by the kernel",
+        ),
+        (disk.specification != "xen", "a virtio disk is no xenbus device"),
+        (disk.cdrom, "Linux on ARM ignores CD-ROM vbds: give the medium as a read-only disk"),
+        (disk.backend != "0", f"backend={disk.backend}: only domain 0 can serve disks"),
+    )
+    for wrong, reason in reasons:
+        if wrong:
+            raise ConfigError(f"disk {disk.vdev}: {reason}", source=spec.source, line=disk.line, column=disk.column)
+
+
+def _passthrough(spec: GuestSpec, facts: HostFacts) -> bool:
+    wanted = bool(spec.dtdev) if spec.passthrough == "default" else spec.passthrough != "disabled"
+    if spec.dtdev and not wanted:
+        raise _at(spec, "passthrough", "passthrough is disabled, but there are devices in dtdev")
+    if wanted and not facts.directio:
+        raise UnsupportedError(f"{spec.source or 'config'}: passthrough needs an IOMMU that Xen drives; there is none")
+    return wanted
+
+
+def _at(spec: GuestSpec, key: str, reason: str) -> ConfigError:
+    line, column = (spec.places or {}).get(key, (0, 0))
+    return ConfigError(reason, source=spec.source, line=line, column=column)
+
+
+def _chosen_nic(nic: NicSpec) -> NicSpec:
+    from xenvm.guest.vif import random_mac
+
+    return nic.replace(mac=nic.mac or random_mac(), bridge=nic.bridge or DEFAULT_BRIDGE)
+
+
+def random_uuid() -> str:
+    """A random uuid in text (RFC 9562, version 4)."""
+    raw = bytearray(os.urandom(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

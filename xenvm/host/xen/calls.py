@@ -1,0 +1,65 @@
+"""The door to Xen: raw hypercalls and the memory for their arguments, through libxencall."""
+
+from __future__ import annotations
+
+from xenvm.errors import HostError
+from xenvm.host.xen.buffers import PAGES, Buffer, Buffers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ctypes import CDLL
+
+# Hypercall numbers (public/xen.h).
+MEMORY_OP, MULTICALL, XEN_VERSION = 12, 13, 17
+SCHED_OP, EVENT_CHANNEL_OP, HVM_OP, SYSCTL, DOMCTL = 29, 32, 34, 35, 36
+
+
+class Calls:
+    """One handle of libxencall; the only thing that a test has to replace."""
+
+    def __init__(self) -> None:
+        """HostError if the library or the device refuses."""
+        from ctypes import get_errno
+
+        from xenvm.host.xen.libs import xencall
+
+        self._library: CDLL = xencall()
+        self._errno = get_errno
+        self._handle: int | None = self._library.xencall_open(None, 0)
+        if self._handle is None:
+            raise HostError(f"the hypercall device cannot be opened: {_reason(get_errno())}")
+        self._call = self._library.xencall5
+        self._buffers = Buffers(self._allocate)
+
+    def hypercall(self, op: int, *arguments: int) -> int:
+        """Xen's own answer: zero or positive, or a negative error number. Lets other threads run."""
+        result: int = self._call(self._handle, op, *arguments, *(0,) * (5 - len(arguments)))
+        return result if result >= 0 else -self._errno()
+
+    def buffer(self) -> Buffer:
+        """Safe memory for one hypercall's arguments, to be given back by ``with``."""
+        return self._buffers.lend()
+
+    def close(self) -> None:
+        """Gives back memory and handle; harmless a second time."""
+        handle, self._handle = self._handle, None
+        if handle is None:
+            return
+        for buffer in self._buffers.drain():
+            buffer.view.release()
+            self._library.xencall_free_buffer_pages(handle, buffer.address, PAGES)
+        self._library.xencall_close(handle)
+
+    def _allocate(self, pages: int) -> tuple[int, memoryview]:
+        from ctypes import c_char
+
+        address = self._library.xencall_alloc_buffer_pages(self._handle, pages)
+        if not address:
+            raise HostError(f"no memory for hypercalls: {_reason(self._errno())}")
+        return address, memoryview((c_char * (pages * 4096)).from_address(address)).cast("B")
+
+
+def _reason(number: int) -> str:
+    from os import strerror
+
+    return strerror(number)

@@ -1,0 +1,105 @@
+"""Windows onto other domains' pages through libxenforeignmemory (xenforeignmemory.h)."""
+
+from __future__ import annotations
+
+from _weakref import ref  # weakref itself is more to load than this whole package
+from ctypes import byref, c_char, c_void_p, get_errno, memmove
+from os import strerror
+from struct import pack
+
+from xenvm.errors import HostError
+from xenvm.host.xen import libs
+from xenvm.host.xen.operations import checked
+from xenvm.types import PAGE_SIZE, Domid, Gfn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_READ_WRITE = 3
+_PRIVATE_FIXED_ANONYMOUS_NORESERVE = 0x02 | 0x10 | 0x20 | 0x4000
+_MMAP_FAILED = c_void_p(-1).value
+_RESOURCE_GRANT_TABLE, _SHARED_TABLE = 1, 0
+
+
+class ForeignMemory:
+    """One handle of the library."""
+
+    def __init__(self) -> None:
+        self._library = libs.xenforeignmemory()
+        self._handle: int | None = self._library.xenforeignmemory_open(None, 0)
+        if self._handle is None:
+            raise HostError(f"foreign memory cannot be opened: {strerror(get_errno())}")
+
+    def map(self, domid: Domid, first: Gfn, count: int) -> ForeignMapping:
+        """Maps `count` pages from `first` on, all or none."""
+        frames = pack(f"={count}Q", *range(first, first + count))
+        address = self._library.xenforeignmemory_map(self._handle, domid, _READ_WRITE, count, frames, None)
+        if address is None:
+            checked(-get_errno(), "map_foreign", domid)
+        return ForeignMapping(self, address, count)
+
+    def unmap(self, address: int, count: int) -> None:
+        """Gives `count` pages back."""
+        self._library.xenforeignmemory_unmap(self._handle, address, count)
+
+    def write_grants(self, domid: Domid, table: Mapping[int, bytes]) -> None:
+        """Writes 8-byte entries into the first page of the domain's grant table."""
+        address = c_void_p()
+        resource = self._library.xenforeignmemory_map_resource(
+            *(self._handle, domid, _RESOURCE_GRANT_TABLE, _SHARED_TABLE, 0, 1),
+            *(byref(address), _READ_WRITE, 0),
+        )
+        if resource is None:
+            checked(-get_errno(), "map_resource", domid)
+        assert address.value
+        for reference, entry in table.items():
+            memmove(address.value + len(entry) * reference, entry, len(entry))
+        self._library.xenforeignmemory_unmap_resource(self._handle, resource)
+
+    def close(self) -> None:
+        """Closes the handle; mappings live on until they are closed or the process ends."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            self._library.xenforeignmemory_close(handle)
+
+
+class ForeignMapping:
+    """A window onto a domain's pages; a context manager that unmaps."""
+
+    view: memoryview
+    """Writable bytes of the pages, in guest order."""
+
+    def __init__(self, memory: ForeignMemory, address: int, count: int) -> None:
+        self._memory, self._address, self._count = memory, address, count
+        window = (c_char * (count * PAGE_SIZE)).from_address(address)
+        self._window = ref(window)
+        self.view = memoryview(window).cast("B")
+
+    def close(self) -> None:
+        """Unmaps; harmless a second time. Slices of the view that outlive it see zeros, not the domain."""
+        count, self._count = self._count, 0
+        if not count:
+            return
+        try:
+            self.view.release()
+        except BufferError:
+            pass  # somebody reads through it at this moment
+        if self._window() is None:
+            self._memory.unmap(self._address, count)
+        else:
+            # Unmapping would leave slices that point nowhere, and their use would end the process. Fresh memory in
+            # its place lets the domain go all the same.
+            _replace(self._address, count * PAGE_SIZE)
+
+    def __enter__(self) -> ForeignMapping:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _replace(address: int, size: int) -> None:
+    fixed = libs.libc().mmap(address, size, _READ_WRITE, _PRIVATE_FIXED_ANONYMOUS_NORESERVE, -1, 0)
+    if fixed == _MMAP_FAILED:
+        raise HostError(f"a window onto a domain cannot be closed: {strerror(get_errno())}")

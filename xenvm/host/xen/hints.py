@@ -1,0 +1,68 @@
+"""What an error number most likely means, by operation; read only after a refusal."""
+
+from __future__ import annotations
+
+from errno import (
+    E2BIG,
+    EACCES,
+    EBUSY,
+    EEXIST,
+    EFAULT,
+    EINVAL,
+    EIO,
+    ENODEV,
+    ENOMEM,
+    ENOSPC,
+    ENOSYS,
+    EOPNOTSUPP,
+    EPERM,
+    ESRCH,
+)
+
+_NO_HEAP = "Xen has no memory left for it"
+_NO_ACCESS = "dom0 itself has no access to these pages"
+
+_BY_OPERATION = {
+    ("createdomain", EEXIST): "the domid is taken",
+    ("createdomain", EINVAL): "too many vCPUs for the GIC, more than 960 SPIs, or passthrough without an IOMMU",
+    ("createdomain", ENODEV): "the host cannot provide this GIC version",
+    ("createdomain", ENOMEM): _NO_HEAP,
+    ("max_vcpus", EINVAL): "not the number that the domain was created with",
+    ("max_vcpus", ENOMEM): _NO_HEAP,
+    ("set_paging_mempool_size", ENOMEM): _NO_HEAP,
+    ("set_paging_mempool_size", EINVAL): "not a whole number of pages",
+    ("set_address_size", EBUSY): "the domain owns memory already",
+    ("set_address_size", EINVAL): "the host's CPUs cannot run such guests",
+    ("setvcpucontext", EINVAL): "the domain is not of this width, or has no vCPUs",
+    ("setvcpuaffinity", EINVAL): "none of these CPUs is in the domain's pool",
+    ("unpausedomain", EINVAL): "the domain is not paused",
+    ("alloc_unbound", ENOSPC): "the domain has no free event channel",
+    ("map_foreign", EINVAL): "not all of these frames are RAM",
+    ("map_foreign", ENOMEM): "dom0 has no room for the mapping",
+    ("vuart_op", EPERM): "the domain has run already",
+    ("vuart_op", EINVAL): "the domain has an UART already",
+    ("iomem_permission", EPERM): _NO_ACCESS,
+    ("memory_mapping", EPERM): _NO_ACCESS,
+    ("memory_mapping", E2BIG): "too many pages at once",
+    ("memory_mapping", ENOMEM): "the domain's pool of page tables is empty",
+    ("bind_pt_irq", EPERM): "dom0 itself has no access to this interrupt",
+    ("bind_pt_irq", EBUSY): "the interrupt is in use, or not below 32 + nr_spis",
+    ("bind_pt_irq", EINVAL): "not a shared peripheral interrupt",
+    ("bind_pt_irq", EIO): "the host's device tree does not say how the interrupt triggers",
+    ("assign_device", EBUSY): "the device is in use; the host's device tree must mark it xen,passthrough",
+    ("assign_device", EINVAL): "the device is behind no IOMMU, or the domain was created without passthrough",
+    ("assign_device", EOPNOTSUPP): "Xen drives no IOMMU on this host",
+    ("assign_device", ESRCH): "the host's device tree has no such node",
+}
+_BY_NUMBER = {
+    EACCES: "this Xen has another interface version, or its security policy forbids it",
+    EPERM: "this domain may not control others",
+    ESRCH: "no such domain",
+    ENOSYS: "not built into this Xen",
+    EFAULT: "an argument was not in memory that Xen can reach",
+}
+
+
+def hint(operation: str, number: int) -> str:
+    """A sentence fragment, empty when nothing better than the number is known."""
+    return _BY_OPERATION.get((operation, number)) or _BY_NUMBER.get(number, "")

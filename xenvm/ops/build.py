@@ -1,0 +1,202 @@
+"""A domain in the hypervisor: vCPUs, memory, images, rings, grants and entry state. No store, no devices.
+
+The order is Xen's where it matters (docs and headers: public/domctl.h, public/memory.h): vCPUs before the address
+size, limits and page pool before RAM, grants before the store is told.
+"""
+
+from __future__ import annotations
+
+from xenbus.value import Value
+from xenvm.errors import ConfigError, HypercallError, UnsupportedError
+from xenvm.guest import layout
+from xenvm.guest.image import Held
+from xenvm.host.hyper import (
+    PARAM_CALLBACK_IRQ,
+    PARAM_CONSOLE_EVTCHN,
+    PARAM_CONSOLE_PFN,
+    PARAM_MONITOR_RING_PFN,
+    PARAM_STORE_EVTCHN,
+    PARAM_STORE_PFN,
+    CreateRequest,
+    VcpuContext,
+)
+from xenvm.types import DOM0, PAGE_SHIFT, Domid, Gfn, Gpa, Port
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xenvm.guest.blueprint import Blueprint
+    from xenvm.guest.image import Source
+    from xenvm.guest.layout import MemoryLayout, Region
+    from xenvm.host.hyper import Hypervisor
+
+_CALLBACK_PPI = 2 << 56 | 2 << 8 | 31
+"""Event channels by a per-processor interrupt: type 2, active low, PPI 31."""
+_GRANT_CONSOLE, _GRANT_STORE = 0, 1
+_CONSOLE_CONNECTION = 0xC10
+"""Offset of the byte that says whether somebody serves the console, in its ring page; from Xen 4.21 on."""
+_GIC_NUMBERS = {"default": 0, "v2": 2, "v3": 3}
+
+
+class Rings(Value):
+    """The guest's ends of the event channels to the daemons."""
+
+    store: Port
+    console: Port
+    vuart: Port | None = None
+
+
+def create_request(plan: Blueprint) -> CreateRequest:
+    """The arguments of createdomain."""
+    spec = plan.spec
+    return CreateRequest(
+        uuid=plan.uuid,
+        max_vcpus=spec.maxvcpus,
+        gic_version=_GIC_NUMBERS[spec.gic_version],
+        nr_spis=plan.nr_spis,
+        max_evtchn_port=spec.max_event_channels,
+        max_grant_frames=spec.max_grant_frames,
+        max_maptrack_frames=spec.max_maptrack_frames,
+        max_grant_version=spec.max_grant_version,
+        iommu=plan.passthrough,
+    )
+
+
+def prepare(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> Rings:
+    """vCPUs, limits, event channels and page pool: everything that must come before the first page."""
+    hyper.set_max_vcpus(domid, plan.spec.maxvcpus)
+    hyper.set_address_size(domid, plan.kernel.bits)
+    hyper.set_max_mem(domid, plan.memory_limit)
+    _pin(hyper, domid, plan)
+    store = hyper.alloc_unbound(domid, DOM0)
+    console = hyper.alloc_unbound(domid, DOM0)
+    hyper.set_paging_pool(domid, plan.paging_pool)
+    return Rings(store, console)
+
+
+def _pin(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:
+    affinity = plan.spec.affinity
+    for vcpu in range(plan.spec.maxvcpus):
+        hard = affinity.hard[vcpu] if vcpu < len(affinity.hard) else None
+        soft = affinity.soft[vcpu] if vcpu < len(affinity.soft) else None
+        if hard is not None or soft is not None:
+            hyper.set_affinity(domid, vcpu, hard, soft)
+
+
+def populate(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:
+    """All RAM in the largest extents that fit, and the four pages shared with back ends, cleared."""
+    for bank in plan.banks:
+        layout.populate(bank, lambda first, order, count: hyper.populate(domid, first, order, count))
+    pages = layout.MAGIC_GFNS
+    if hyper.populate(domid, pages[0], 0, len(pages)) != len(pages):
+        raise HypercallError("populate_physmap", 12, domid=domid, detail="no memory for the pages of the rings")
+    # Fresh memory is not zero: a debug Xen fills it with a pattern, bootscrub=0 leaves what was there.
+    with hyper.map_foreign(domid, pages[0], len(pages)) as mapping:
+        mapping.view[:] = bytes(len(mapping.view))
+        if plan.facts.release >= (4, 21):
+            mapping.view[_CONSOLE_CONNECTION] = 1
+    hyper.cache_flush(domid, pages[0], len(pages))
+
+
+def connect_rings(hyper: Hypervisor, domid: Domid, plan: Blueprint, rings: Rings) -> Rings:
+    """Tells the guest where its rings are and lets the daemons map them; makes the vuart."""
+    hyper.set_params(
+        domid,
+        {
+            PARAM_CALLBACK_IRQ: _CALLBACK_PPI,
+            PARAM_CONSOLE_PFN: layout.CONSOLE_GFN,
+            PARAM_STORE_PFN: layout.XENSTORE_GFN,
+            PARAM_MONITOR_RING_PFN: layout.MONITOR_GFN,
+            PARAM_CONSOLE_EVTCHN: rings.console,
+            PARAM_STORE_EVTCHN: rings.store,
+        },
+    )
+    hyper.seed_grants(domid, {_GRANT_CONSOLE: (DOM0, layout.CONSOLE_GFN), _GRANT_STORE: (DOM0, layout.XENSTORE_GFN)})
+    if not plan.spec.vuart:
+        return rings
+    return rings.replace(vuart=hyper.init_vuart(domid, layout.VUART_GFN, DOM0))
+
+
+class Loader:
+    """Copies the images into the guest, in a thread of its own: the copying is the kernel's work, not Python's.
+
+    Only mappings are made from the thread; caches are cleaned by whoever calls `finish`.
+    """
+
+    def __init__(self, hyper: Hypervisor, domid: Domid, segments: Sequence[tuple[Gpa, Source]]) -> None:
+        import threading
+
+        self._hyper, self._domid, self._segments = hyper, domid, segments
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="loader")
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            for start, source in self._segments:
+                self._load(layout.Region(start, source.size), source)
+        except BaseException as error:  # handed to the caller of finish()
+            self._error = error
+
+    def _load(self, region: Region, source: Source) -> None:
+        first, count = frames(region)
+        with source.open() as reader, self._hyper.map_foreign(self._domid, first, count) as mapping:
+            with mapping.view[: region.size] as data:
+                reader.read_into(data)
+            with mapping.view[region.size :] as rest:
+                rest[:] = bytes(len(rest))
+
+    def join(self) -> None:
+        """Waits for the thread; after it nothing of the guest is mapped any more."""
+        self._thread.join()
+
+    def finish(self) -> None:
+        """Waits for the images to be in place and cleans the caches, which the guest starts without."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        for start, source in self._segments:
+            self._hyper.cache_flush(self._domid, *frames(layout.Region(start, source.size)))
+
+
+def segments(plan: Blueprint, place: MemoryLayout, tree: bytes) -> list[tuple[Gpa, Source]]:
+    """What to load and where, in increasing order."""
+    found: list[tuple[Gpa, Source]] = [(plan.kernel.load, plan.kernel)]
+    if place.initrd is not None and plan.ramdisk is not None:
+        found.append((place.initrd.start, plan.ramdisk))
+    return [*found, (place.dtb, Held(tree))]
+
+
+def frames(region: Region) -> tuple[Gfn, int]:
+    """First guest frame and number of frames that hold a region."""
+    first = region.start >> PAGE_SHIFT
+    return Gfn(first), -(-region.end >> PAGE_SHIFT) - first
+
+
+def pass_through(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:
+    """The host's interrupts, pages and devices that the configuration gives to the guest."""
+    for irq in plan.spec.irqs:
+        hyper.bind_irq(domid, irq)
+    for pages in plan.spec.iomem:
+        hyper.allow_iomem(domid, pages.start, pages.count)
+        hyper.map_iomem(domid, Gfn(pages.gfn), pages.start, pages.count)
+    for path in plan.spec.dtdev:
+        hyper.assign_dt_device(domid, path)
+
+
+def entry(plan: Blueprint, place: MemoryLayout) -> VcpuContext:
+    """Where vCPU 0 begins."""
+    return VcpuContext(bits=plan.kernel.bits, pc=plan.kernel.entry, dtb=place.dtb)
+
+
+def explain_refusal(plan: Blueprint, error: HypercallError) -> Exception:
+    """A refused createdomain in the words of the configuration, where Xen's number leaves only one reason."""
+    spec = plan.spec
+    if error.errno == 19 and spec.gic_version != "default":
+        return UnsupportedError(f"{spec.source}: gic_version={spec.gic_version}: this host has no such controller")
+    if error.errno == 22 and spec.maxvcpus > 8 and spec.gic_version == "default":
+        return ConfigError(
+            f"Xen refused {spec.maxvcpus} vCPUs; a host with a GICv2 has at most 8 for each guest", source=spec.source
+        )
+    return error

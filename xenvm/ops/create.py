@@ -1,0 +1,208 @@
+"""A guest onto a host: the whole creation as one straight procedure, and its only undoing, `destroy`.
+
+What can be checked is checked before anything is touched; from the moment the domain exists every failure converges
+to its end, with its nodes, loop devices and vifs.
+"""
+
+from __future__ import annotations
+
+import time
+
+from xenbus import bus
+from xenbus.perm import parse_perms
+from xenbus.request import Introduce, Mkdir, Remove, SetPerms, Write
+from xenbus.value import Value
+from xenvm.errors import DeviceError, HostError, HypercallError, XenvmError
+from xenvm.guest import dtb, nodes
+from xenvm.guest.blueprint import HostFacts, draw
+from xenvm.guest.layout import XENSTORE_GFN
+from xenvm.ops import build
+from xenvm.ops.destroy import destroy
+from xenvm.ops.names import check_free
+from xenvm.ops.phases import Phases
+from xenvm.ops.plumb import Plumbing
+from xenvm.types import DOM0, Domid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from xenbus.request import Request
+    from xenvm.guest.blueprint import Blueprint
+    from xenvm.guest.spec import GuestSpec
+    from xenvm.host.hyper import Created, Hypervisor
+    from xenvm.host.open import Host
+
+BACKEND_SECONDS = 40.0
+"""How long back ends and the console daemon may take together."""
+_DOMID_TRIES = 32
+
+
+class Options(Value):
+    """How to create, apart from what."""
+
+    paused: bool = False
+    hotplug_scripts: bool = False
+
+
+DEFAULTS = Options()
+
+
+def facts_of(hyper: Hypervisor) -> HostFacts:
+    """What a plan needs to know of a hypervisor."""
+    dom0 = hyper.domain(DOM0)
+    return HostFacts(
+        release=hyper.version.release,
+        capabilities=hyper.version_info().capabilities,
+        gpaddr_bits=40 if dom0 is None else dom0.gpaddr_bits,
+        directio=hyper.physinfo().directio,
+    )
+
+
+def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
+    """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
+    phases = phases or Phases()
+    plan = draw(spec, facts_of(host.hyper))
+    plumbing = Plumbing(host, plan, use_scripts=options.hotplug_scripts)
+    phases.done("read the configuration")
+    creation = Creation(host, plan, plumbing, phases)
+    try:
+        creation.check()
+        creation.run()
+        if not options.paused:
+            host.hyper.unpause(creation.domid)
+    except BaseException as error:
+        creation.undo(error)
+        raise
+    phases.done("start")
+    return creation.domid
+
+
+def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
+    free = hyper.physinfo().free_kib
+    if free < plan.need:
+        raise HostError(
+            f"{plan.spec.name}: not enough memory: it needs {plan.need // 1024} MiB with its page tables,"
+            f" {free // 1024} MiB are free on this host"
+        )
+
+
+def _back_end_ready(device: str, state: bytes | None) -> bool:
+    """Whether a back end waits for its guest; DeviceError if it has given up."""
+    if state is not None and bus.is_closing(state):
+        raise DeviceError(device, "its back end in this host refused it: see `dmesg` for what its driver says")
+    return bus.is_ready(state)
+
+
+class Creation:
+    """One creation under way, from the first hypercall on."""
+
+    domid = Domid(-1)
+
+    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases) -> None:
+        self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
+        self.loader: build.Loader | None = None
+
+    def check(self) -> None:
+        """Refuses what cannot work on this host now; one round trip to the store, one more for shared disks."""
+        self.plumbing.check()
+        domains = self.host.hyper.domains()
+        questions = self.plumbing.questions(domains)
+        answers = check_free(self.host, domains, self.plan.spec.name, self.plan.spec.uuid, also=questions)
+        self.plumbing.check_sharing(questions, answers)
+        _check_memory(self.host.hyper, self.plan)
+        self.phases.done("check the host")
+
+    def run(self) -> None:
+        """Everything but the start."""
+        hyper, plan = self.host.hyper, self.plan
+        created = self._new_domain()
+        rings = build.prepare(hyper, self.domid, plan)
+        self.phases.done("create the domain")
+        build.populate(hyper, self.domid, plan)
+        self.phases.done("populate its memory")
+        place, tree = dtb.for_guest(plan, created.gic_version, created.clock_frequency)
+        self.phases.done("make the device tree")
+        self.loader = build.Loader(hyper, self.domid, build.segments(plan, place, tree))
+        rings = build.connect_rings(hyper, self.domid, plan, rings)
+        self.plumbing.attach_disks()
+        self.phases.done("rings, grants, disks")
+        self._connect(rings, self.loader)
+        build.pass_through(hyper, self.domid, plan)
+        hyper.set_entry(self.domid, build.entry(plan, place))
+
+    def _new_domain(self) -> Created:
+        """A domain with a number that was not in use a moment ago: old watches might still act on it."""
+        from xenvm.host.plumbing.domids import recent
+
+        hyper, request, used = self.host.hyper, build.create_request(self.plan), recent()
+        rejected: list[Domid] = []
+        try:
+            for _ in range(_DOMID_TRIES):
+                created = hyper.create(request)
+                if created.domid not in used:
+                    self.domid = created.domid
+                    return created
+                rejected.append(created.domid)
+        except HypercallError as error:
+            raise build.explain_refusal(self.plan, error) from error
+        finally:
+            for domid in rejected:
+                hyper.destroy(domid)
+        raise HostError(f"all of the last {_DOMID_TRIES} domids were in use within the last minute")
+
+    def _connect(self, rings: build.Rings, loader: build.Loader) -> None:
+        """Writes the guest's nodes, introduces it, and connects its back ends while the images are loaded."""
+        store, console = self.host.store, f"/local/domain/{self.domid}/console/tty"
+        store.transact(list(self._requests(rings)), checked=False)
+        self.plumbing.committed()
+        self.phases.done("write the store")
+        devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid)
+        states = {f"{device.backend}/state": f"{device.kind} {device.devid}" for device in devices}
+        introduce = Introduce(self.domid, XENSTORE_GFN, rings.store)
+        with store.follow([console, *states], first=[introduce], unwatch=False) as follower:
+            loader.finish()
+            self.phases.done("load the images")
+
+            def ready(values: Mapping[str, bytes | None]) -> bool:
+                return bool(values[console]) and all(_back_end_ready(states[path], values[path]) for path in states)
+
+            waited_for = ", ".join(["the console daemon", *states.values()])
+            follower.wait(ready, time.monotonic() + BACKEND_SECONDS, waited_for)
+        self.phases.done("wait for the back ends")
+        self.plumbing.finish(self.domid)
+        self.phases.done("plumb the vifs")
+
+    def _requests(self, rings: build.Rings) -> Iterator[Request]:
+        who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)
+        # Nothing of a former domain of this number; rm of a node whose parent is missing would be an error.
+        yield from (Mkdir("/vm"), Mkdir("/libxl"))
+        yield from (Remove(who.home), Remove(who.vm), Remove(who.private))
+        for node in self._nodes(who, rings):
+            yield Write(node.path, node.value)
+            if node.perms is not None:
+                yield SetPerms(node.path, parse_perms(node.perms))
+
+    def _nodes(self, who: nodes.Identity, rings: build.Rings) -> Iterator[nodes.Node]:
+        spec = self.plan.spec
+        yield from nodes.domain_nodes(who)
+        sizes = nodes.Sizes(spec.maxmem, spec.memory, spec.vcpus, spec.maxvcpus)
+        yield from nodes.build_nodes(who, sizes, rings.store, f"{time.time():.2f}")
+        disks = self.plumbing.disks(self.domid)
+        consoles = [nodes.console_device(self.domid, rings.console)]
+        if rings.vuart is not None:
+            consoles.insert(0, nodes.vuart_device(self.domid, rings.vuart))
+        for device in [*disks, *consoles, *self.plumbing.nics(self.domid)]:
+            yield from device.nodes()
+
+    def undo(self, error: BaseException) -> None:
+        """Ends what was begun; what would not go is added to the error as notes."""
+        if self.loader is not None:
+            self.loader.join()
+        try:
+            troubles = [] if self.domid < 0 else destroy(self.host, self.domid, self.plan.uuid)
+            self.plumbing.undo()
+        except (XenvmError, OSError) as second:
+            troubles = [f"domain {self.domid} could not be removed: {second}"]
+        for trouble in troubles:
+            error.add_note(trouble)

@@ -1,0 +1,209 @@
+"""Back ends of a guest's disks and vifs, in process where the scripts are the host's default ones.
+
+The bash scripts are nearly all of the time that xl needs to create a guest. Whoever configured another script, or
+asks for the scripts, gets them run by the documented protocol (docs/misc/block-scripts.txt, vif-common.sh).
+"""
+
+from __future__ import annotations
+
+import os
+
+from xenbus.request import List, Read, Write
+from xenvm.errors import DeviceError
+from xenvm.guest import nodes
+from xenvm.guest.nodes import BLOCK_SCRIPT, VIF_SCRIPT
+from xenvm.host.plumbing import block, bridge, scripts
+from xenvm.types import Domid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from xenbus.request import Request
+    from xenvm.guest.blueprint import Blueprint
+    from xenvm.guest.spec import DiskSpec, NicSpec
+    from xenvm.host.hyper import DomainInfo
+    from xenvm.host.open import Host
+    from xenvm.host.plumbing.locks import FileLock
+    from xenvm.ops.records import Record
+
+
+class Plumbing:
+    """All disks and vifs of one creation.
+
+    The steps, in order: `check`, `check_sharing`, `attach_disks`, `committed` once the nodes are written, `finish` once
+    the back ends are there; `undo` at any time before `committed`.
+    """
+
+    def __init__(self, host: Host, plan: Blueprint, *, use_scripts: bool) -> None:
+        self._host, self._plan = host, plan
+        spec = plan.spec
+        self._own_disks = [disk for disk in spec.disks if not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)]
+        self._own_nics = [nic for nic in spec.nics if not use_scripts and needs_script(nic) is None]
+        self._targets: dict[int, block.BlockTarget] = {}
+        self._others: list[block.OtherDisk] = []
+        self._attached: dict[int, block.BlockAttachment] = {}
+        self._lock: FileLock | None = None
+
+    def check(self) -> None:
+        """Refuses disks, bridges and scripts that are not there; takes the lock of the block scripts."""
+        for disk in self._own_disks:
+            self._targets[disk.devid] = block.resolve(disk.target, _mode(disk))
+        for nic in self._own_nics:
+            bridge.find_bridge(nic.bridge or "", f"vif {nic.devid}")
+        for device in self._scripted(Domid(0)):
+            path = dict(device.back)["script"]
+            if not os.access(path, os.X_OK):
+                raise DeviceError(f"{device.kind} {device.devid}", f"its script {path} is no program on this host")
+        if self._own_disks:
+            self._lock = block.lock()
+
+    def questions(self, domains: Sequence[DomainInfo]) -> list[Request]:
+        """What to ask the store about other guests' disks, in a round trip that is made anyway."""
+        if not self._own_disks:
+            return []
+        return [List(f"/local/domain/0/backend/vbd/{info.domid}") for info in domains if info.domid]
+
+    def check_sharing(self, questions: Sequence[Request], answers: Sequence[object]) -> None:
+        """Refuses disks that another guest or this host uses in a way that would destroy data."""
+        paths = [
+            f"{question.path}/{devid}"
+            for question, devids in zip(questions, answers, strict=True)
+            if isinstance(devids, tuple)
+            for devid in devids
+        ]
+        self._others = other_disks(self._host, paths) if paths else []
+        for disk in self._own_disks:
+            target = self._targets[disk.devid]
+            block.check_sharing(target, _mode(disk), vm=self._vm, others=self._others)
+
+    @property
+    def _vm(self) -> str:
+        return f"/vm/{self._plan.uuid}"
+
+    def attach_disks(self) -> None:
+        """Loop devices for the files, under the lock that `check` took."""
+        for disk in self._own_disks:
+            target = self._targets[disk.devid]
+            self._attached[disk.devid] = block.attach(target, _mode(disk), vm=self._vm, others=self._others)
+
+    def disks(self, domid: Domid) -> list[nodes.Device]:
+        """The vbds; those plumbed here have their hotplug nodes already, so blkback opens them at once."""
+        release = self._plan.facts.release
+        return [
+            nodes.disk_device(domid, disk, release, plumbed=_hotplug_nodes(self._attached.get(disk.devid)))
+            for disk in self._plan.spec.disks
+        ]
+
+    def nics(self, domid: Domid) -> list[nodes.Device]:
+        """The vifs."""
+        return [nodes.nic_device(domid, nic, self._plan.facts.release) for nic in self._plan.spec.nics]
+
+    def _scripted(self, domid: Domid) -> list[nodes.Device]:
+        own = {("vbd", disk.devid) for disk in self._own_disks} | {("vif", nic.devid) for nic in self._own_nics}
+        return [device for device in self.disks(domid) + self.nics(domid) if (device.kind, device.devid) not in own]
+
+    def committed(self) -> None:
+        """The nodes are written: from now on `destroy` finds the loop devices through them."""
+        self._attached.clear()
+        self._unlock()
+
+    def finish(self, domid: Domid) -> None:
+        """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
+        requests = [request for nic in self._own_nics for request in _onto_bridge(domid, nic)]
+        if requests:
+            self._host.store.batch_checked(requests)
+        for device in self._scripted(domid):
+            script, gateway = dict(device.back)["script"], dict(device.back).get("gatewaydev", "")
+            name = f"{device.kind} {device.devid}"
+            task = scripts.HotplugDevice(name, script, device.kind, domid, device.devid, gateway)
+            scripts.attach(task, _error_reader(self._host, device.backend))
+
+    def undo(self) -> None:
+        """Gives back what no node in the store tells of yet."""
+        for attachment in self._attached.values():
+            attachment.undo()
+        self.committed()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _mode(disk: DiskSpec) -> str:
+    return "w" if disk.readwrite else "r"
+
+
+def _is_default(script: str | None, default: str) -> bool:
+    return script is None or nodes.script_path(script) == default
+
+
+def needs_script(nic: NicSpec) -> str | None:
+    """Why a vif's script must be run, None if plumbing it in process does the same."""
+    if not _is_default(nic.script, VIF_SCRIPT):
+        return "it has a script of its own"
+    return bridge.needs_script(nic.bridge or "", nic.ip)
+
+
+def _hotplug_nodes(attachment: block.BlockAttachment | None) -> tuple[tuple[str, str], ...]:
+    if attachment is None:
+        return ()
+    loop = (("node", attachment.node),) if attachment.node is not None else ()
+    return (
+        *loop,
+        ("physical-device", attachment.physical_device),
+        ("physical-device-path", attachment.physical_device_path),
+        ("hotplug-status", "connected"),
+    )
+
+
+def _onto_bridge(domid: Domid, nic: NicSpec) -> list[Request]:
+    """Plugs one vif; the writes that tell both ends."""
+    interface = bridge.interface_name(domid, nic.devid)
+    port = bridge.add(interface, nic.bridge or "", device=f"vif {nic.devid}", mtu=nic.mtu, vifname=nic.vifname)
+    back_end = f"/local/domain/0/backend/vif/{domid}/{nic.devid}"
+    requests: list[Request] = [Write(f"{back_end}/hotplug-status", "connected")]
+    if port.mtu != (nic.mtu or nodes.DEFAULT_MTU):
+        requests.append(Write(f"/local/domain/{domid}/device/vif/{nic.devid}/mtu", str(port.mtu)))
+    return requests
+
+
+def other_disks(host: Host, back_ends: Sequence[str]) -> list[block.OtherDisk]:
+    """What other guests' vbds use, from nodes that only this domain writes."""
+    domids = [path.split("/")[6] for path in back_ends]
+    requests = [
+        Read(path)
+        for back_end, domid in zip(back_ends, domids, strict=True)
+        for path in (f"{back_end}/physical-device", f"{back_end}/mode", f"/local/domain/{domid}/vm")
+    ]
+    texts = [
+        reply.decode("ascii", "replace") if isinstance(reply, bytes) else "" for reply in host.store.batch(requests)
+    ]
+    rows = zip(domids, texts[0::3], texts[1::3], texts[2::3], strict=True)
+    return [block.OtherDisk(device, mode, vm, int(domid)) for domid, device, mode, vm in rows if device]
+
+
+def _error_reader(host: Host, back_end: str) -> Callable[[], str | None]:
+    def read() -> str | None:
+        value = host.store.read_or_none(f"{back_end}/hotplug-error")
+        return None if value is None else value.decode("utf-8", "replace")
+
+    return read
+
+
+def unplumb(host: Host, record: Record) -> None:
+    """Takes a closed back end apart: frees its loop device, or runs its script where it has one of its own."""
+    if record.backend_domid or record.back_kind not in ("vbd", "vif"):
+        return
+    script = record.facts.get("script", "")
+    if record.kind == "vbd" and script == BLOCK_SCRIPT:
+        if record.node:
+            block.detach(record.node, record.facts.get("params", ""))
+        return
+    in_process = bridge.needs_script(record.facts.get("bridge", ""), record.facts.get("ip")) is None
+    if record.kind == "vif" and script == VIF_SCRIPT and in_process:
+        return  # netback has removed the interface, and with it the bridge's port.
+    gateway = record.facts.get("gatewaydev", "")
+    task = scripts.HotplugDevice(record.name, script, record.back_kind, record.domid, record.devid, gateway)
+    scripts.detach(task, _error_reader(host, record.backend))

@@ -1,0 +1,102 @@
+"""The toolstack's own records of devices, /libxl/<domid>/device: what is listed and removed goes by them alone.
+
+What the guest can write, its front ends, is never followed: a guest that rewrites its ``backend`` node would
+otherwise make the toolstack remove another guest's devices (XSA-41, XSA-175, XSA-178).
+"""
+
+from __future__ import annotations
+
+from xenbus.request import List, Read
+from xenbus.value import Value
+from xenvm.types import Domid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xenvm.host.open import Host
+
+CONSOLES = ("console", "vuart")
+"""Kinds that xenconsoled serves: they have no handshake, their records are just deleted."""
+
+_COPIED = ("script", "params", "mode", "mac", "vifname", "ip", "gatewaydev", "bridge")
+
+
+class Record(Value):
+    """One device as the toolstack recorded it, and the state of its back end."""
+
+    domid: Domid
+    kind: str
+    devid: int
+    backend: str
+    """Path of the back end, checked to be this device's."""
+    backend_domid: Domid
+    back_kind: str
+    facts: dict[str, str]
+    """What the toolstack wrote of it: script, params, mode and so on."""
+    state: str
+    """The back end's state as text, empty when it is gone."""
+    node: str
+    """The loop device that a file was plumbed to, or empty."""
+
+    @property
+    def frontend(self) -> str:
+        """Path of the front end, made from our own numbers."""
+        if self.kind == "console" and self.devid == 0:
+            return f"/local/domain/{self.domid}/console"
+        if self.kind == "vuart":
+            return f"/local/domain/{self.domid}/vuart/{self.devid}"
+        return f"/local/domain/{self.domid}/device/{self.kind}/{self.devid}"
+
+    @property
+    def path(self) -> str:
+        """Path of the record."""
+        return f"/libxl/{self.domid}/device/{self.kind}/{self.devid}"
+
+    @property
+    def name(self) -> str:
+        """For messages: ``vbd 51712 of domain 3``."""
+        return f"{self.kind} {self.devid} of domain {self.domid}"
+
+
+def records(host: Host, domid: Domid) -> list[Record]:
+    """All devices of a domain, in the order of their creation; four round trips whatever their number."""
+    store, top = host.store, f"/libxl/{domid}/device"
+    kinds = store.list_or_empty(top)
+    listings = store.batch([List(f"{top}/{kind}") for kind in kinds])
+    places = [
+        (kind, devid)
+        for kind, listing in zip(kinds, listings, strict=True)
+        if isinstance(listing, tuple)
+        for devid in listing
+        if devid.isascii() and devid.isdecimal()
+    ]
+    keys = ("backend", *_COPIED)
+    replies = iter(store.batch([Read(f"{top}/{kind}/{devid}/{key}") for kind, devid in places for key in keys]))
+    found = []
+    for kind, devid in places:
+        facts = {key: text for key in keys if (text := _text(next(replies)))}
+        record = _record(domid, kind, int(devid), facts)
+        if record is not None:
+            found.append(record)
+    return list(_with_back_ends(host, found))
+
+
+def _text(reply: object) -> str:
+    return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else ""
+
+
+def _record(domid: Domid, kind: str, devid: int, facts: dict[str, str]) -> Record | None:
+    """The record, or None where its back end's path is not of the form that belongs to this device."""
+    parts = facts.get("backend", "").split("/")
+    if len(parts) != 8 or parts[:3] != ["", "local", "domain"] or parts[4] != "backend":
+        return None
+    if not parts[3].isdecimal() or parts[6:] != [str(domid), str(devid)]:
+        return None
+    return Record(domid, kind, devid, facts["backend"], Domid(int(parts[3])), parts[5], facts, "", "")
+
+
+def _with_back_ends(host: Host, found: list[Record]) -> Iterator[Record]:
+    replies = host.store.batch([Read(f"{record.backend}/{key}") for record in found for key in ("state", "node")])
+    for record, state, node in zip(found, replies[0::2], replies[1::2], strict=True):
+        yield record.replace(state=_text(state), node=_text(node))
