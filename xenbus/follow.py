@@ -49,7 +49,7 @@ class Follower:
         """What `check` makes of the values, as soon as that is neither None nor False.
 
         `deadline` is a time of time.monotonic(), None waits for ever. Raises StoreTimeout, whose sentence names `what`
-        and the last values.
+        ("the back ends to close") and the last values.
         """
         while True:
             self._refresh()
@@ -58,7 +58,7 @@ class Follower:
                 return result
             late = deadline is not None and monotonic() >= deadline
             if late or not self._link.wait(self._marks.any, deadline):
-                raise StoreTimeout(f"{what} did not come in time; last seen: {self._summary()}")
+                raise StoreTimeout(f"gave up waiting for {what}{self._last_seen()}")
 
     def close(self) -> None:
         """Ends the watches, without waiting for the answers."""
@@ -96,5 +96,6 @@ class Follower:
             self._link.settle(self._marks, token, call.first + index)
         return done
 
-    def _summary(self) -> str:
-        return ", ".join(f"{path} = {shown(value)}" for path, value in self.values.items())
+    def _last_seen(self) -> str:
+        seen = [f"{path} = {shown(value)}" for path, value in self.values.items() if not path.startswith("@")]
+        return f"; last seen: {', '.join(seen)}" if seen else ""

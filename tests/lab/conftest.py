@@ -19,6 +19,12 @@ def dom0(request: pytest.FixtureRequest) -> Iterator[Dom0]:
         pytest.skip("the lab tier boots real Xen hosts, which takes minutes: set XENVM_LAB=1, or use `make test`")
     from xenvm import lab
 
+    if name := os.environ.get("XENVM_LAB_NAME"):  # one that is up already, while a test is being written
+        host = lab.find(name)
+        if host.suite != request.param:
+            pytest.skip(f"the lab {name} is of {host.suite}")
+        yield Dom0(host)
+        return
     with lab.up(f"test-{request.param}-{os.getpid()}", request.param, lab.Options(memory=8192)) as host:
         yield Dom0(host)
 

@@ -19,7 +19,7 @@ TTY_SECONDS = 5.0
 
 def console(domain: str, kind: str | None, number: int, escape: str) -> int:
     """Connects to a console until the escape character, or the guest is gone."""
-    key = escape_byte(escape)
+    key = _escape(escape)
     with open_host() as host:
         domid = names.find_guest(host, domain).domid
         return attach(host, domid, kind or "pv", number, key)
@@ -48,10 +48,10 @@ def _tty(host: Host, domid: Domid, kind: str, number: int) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
-def escape_byte(text: str) -> int:
-    """The byte for ``^]`` or for a single character."""
-    if len(text) == 2 and text[0] == "^":
-        return ord(text[1].upper()) & 0x1F
-    if len(text) != 1 or ord(text) > 0x7F:
-        raise ConfigError(f"{text!r} is no escape character: give one character, or ^ and a letter", source="-e")
-    return ord(text)
+def _escape(text: str) -> int:
+    from xenvm.host.plumbing.console import parse_escape
+
+    try:
+        return parse_escape(text)
+    except ValueError as error:
+        raise ConfigError(str(error), source="-e") from error

@@ -42,16 +42,24 @@ def create(
         from xenvm.cli.plan import show
 
         return show(spec)
+    from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
 
+    monitor.check_actions(spec)
+    options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
     with open_host() as host:
-        domid = create(host, spec, Options(paused=paused, hotplug_scripts=hotplug_scripts), phases)
+        domid = create(host, spec, options, phases)
+        if not (no_monitor or foreground):
+            monitor.start(open_host, domid, spec, options)
+            phases.done("start the monitor")
         if timing:
             print("\n".join(phases.lines()), file=sys.stderr)
         if console:
             from xenvm.cli.console import attach
 
-            return attach(host, domid)
+            attach(host, domid)
+        if foreground:
+            monitor.watch(host, domid, spec, options, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
 
 

@@ -26,6 +26,7 @@ _ESCAPES = {
 _WORDS = {"name": "the name of a setting", "newline": "a newline", "[": "a value"}
 _PYTHON_HINT = "the file looks like Python code, which xl.cfg does not allow"
 _DEPTH = 64
+_MOST_ERRORS = 20
 
 
 class Atom(Value):
@@ -98,7 +99,7 @@ class Config(Value):
 def parse(data: bytes | str, source: str = "", overrides: Iterable[str] = ()) -> Config:
     """Reads a file's contents, then the overrides, each ``KEY=VALUE`` in the same language on a line of its own.
 
-    Raises ConfigErrors with all errors: after one it goes on at the next newline, as xl does.
+    Raises ConfigErrors with all errors, up to 20: after one it goes on at the next newline, as xl does.
     """
     text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
     lines = text.count("\n") + 1
@@ -230,12 +231,12 @@ class _Parser:
         self.found: list[Diagnostic] = []
 
     def run(self) -> Config:
-        failed = False
-        while self.tokens[self.at][0] != "end":
+        failed = 0
+        while self.tokens[self.at][0] != "end" and failed < _MOST_ERRORS:
             try:
                 self._statement()
             except _Unexpected as wrong:
-                failed = True
+                failed += 1
                 self._report("error", *wrong.args)
                 self._recover()
         if failed and self.like_python:
@@ -320,12 +321,12 @@ class _Parser:
         raise _Unexpected(token, _near(token, f"syntax error, expected {options}"))
 
     def _recover(self) -> None:
-        """Skips to the next newline; inside a list, to the next one that a name follows, as its rest is no news."""
+        """Skips to the next newline; inside a list, to the next one before what may be a statement."""
         while True:
             while self.tokens[self.at][0] not in ("newline", "end"):
                 self.at += 1
             self._skip_newlines()
-            if not self.depth or self.tokens[self.at][0] in ("name", "end"):
+            if not self.depth or self.tokens[self.at][0] in ("name", "bad", "end"):
                 self.depth = 0
                 return
 

@@ -132,4 +132,5 @@ class GuestSpec(Value):
     source: str = ""
     """The file that the configuration came from, for messages."""
     places: Mapping[str, tuple[int, int]] | None = None
-    """Line and column of the settings by key, for errors found later (a missing kernel file, say)."""
+    """Line and column of the settings by key, for errors found later (a missing kernel file, say); none of settings
+    from the command line."""

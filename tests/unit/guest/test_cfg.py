@@ -20,6 +20,10 @@ def meaning(text: bytes | str) -> dict[str, Plain]:
     return {key: plain(found.value) for key, found in parse(text, "f").settings.items()}
 
 
+def nested(depth: int) -> Plain:
+    return [nested(depth - 1)] if depth > 1 else []
+
+
 GOOD: list[tuple[str, dict[str, Plain]]] = [
     ("", {}),
     ("\n\n;;\n", {}),
@@ -63,7 +67,7 @@ GOOD: list[tuple[str, dict[str, Plain]]] = [
     ("a+='y'", {"a": "y"}),
     ("a=[1]\na+=[2,[3]]\na += [4]", {"a": ["1", "2", ["3"], "4"]}),
     ("a=[1]\na=[2]\na+=[3]", {"a": ["2", "3"]}),
-    ("a=" + "[" * 64 + "]" * 64, {"a": __import__("functools").reduce(lambda inner, _: [inner], range(63), [])}),
+    ("a=" + "[" * 64 + "]" * 64, {"a": nested(64)}),
 ]
 
 
@@ -117,7 +121,7 @@ BAD = [
     ("a=1\n$", "f:2:1: config parsing error near `$': nothing begins with this character"),
     ("a=1\fb=2", r"f:1:4: config parsing error near `\x0cb=2': nothing begins with this character"),
     ("a=" + "[" * 65, "f:1:67: config parsing error near `[': lists are nested deeper than 64"),
-    ("a=[[[[[[", "f:1:9: config parsing error near the end of the file: syntax error, expected `]' or a value"),
+    ("a=[[[[[[", "f:1:9: config parsing error near the end of the file: syntax error, expected a value"),
 ]  # fmt: skip
 
 
@@ -125,7 +129,7 @@ BAD = [
 def test_bad(text: str, message: str) -> None:
     with pytest.raises(ConfigErrors) as caught:
         parse(text, "f")
-    assert str(caught.value) == message.replace("expected a value", "expected a value")
+    assert str(caught.value).splitlines()[0] == message
 
 
 PYTHON = ["a=-1", "a=(1)", "a=1.5", "import os\na=os.getpid()", "a={'b': 1}\nb=c:d", "a+ =1"]
@@ -152,6 +156,12 @@ def test_all_errors_at_once() -> None:
     assert [(found.line, found.column) for found in error.diagnostics] == [(1, 3), (3, 3), (4, 10), (7, 1), (8, 1)]
     assert len(str(error).splitlines()) == 5
     assert all(line.startswith("guest.cfg:") for line in str(error).splitlines())
+
+
+def test_a_file_that_is_no_configuration_does_not_flood() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        parse("$\n" * 1000, "f")
+    assert len(caught.value.diagnostics) == 20
 
 
 def test_places() -> None:

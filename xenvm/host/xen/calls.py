@@ -7,7 +7,9 @@ from xenvm.host.xen.buffers import PAGES, Buffer, Buffers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ctypes import CDLL
+    from typing import NoReturn
 
 # Hypercall numbers (public/xen.h).
 MEMORY_OP, MULTICALL, XEN_VERSION = 12, 13, 17
@@ -28,12 +30,12 @@ class Calls:
         self._handle: int | None = self._library.xencall_open(None, 0)
         if self._handle is None:
             raise HostError(f"the hypercall device cannot be opened: {_reason(get_errno())}")
-        self._call = self._library.xencall5
+        self._call: Callable[..., int] = self._library.xencall5
         self._buffers = Buffers(self._allocate)
 
     def hypercall(self, op: int, *arguments: int) -> int:
         """Xen's own answer: zero or positive, or a negative error number. Lets other threads run."""
-        result: int = self._call(self._handle, op, *arguments, *(0,) * (5 - len(arguments)))
+        result = self._call(self._handle, op, *arguments, *(0,) * (5 - len(arguments)))
         return result if result >= 0 else -self._errno()
 
     def buffer(self) -> Buffer:
@@ -49,14 +51,22 @@ class Calls:
             buffer.view.release()
             self._library.xencall_free_buffer_pages(handle, buffer.address, PAGES)
         self._library.xencall_close(handle)
+        self._call = _closed
 
     def _allocate(self, pages: int) -> tuple[int, memoryview]:
         from ctypes import c_char
 
+        if self._handle is None:
+            _closed()
         address = self._library.xencall_alloc_buffer_pages(self._handle, pages)
         if not address:
             raise HostError(f"no memory for hypercalls: {_reason(self._errno())}")
         return address, memoryview((c_char * (pages * 4096)).from_address(address)).cast("B")
+
+
+def _closed(*_arguments: object) -> NoReturn:
+    # The library would follow a NULL handle and end the process.
+    raise HostError("the hypervisor's handle is closed")
 
 
 def _reason(number: int) -> str:

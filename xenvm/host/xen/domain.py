@@ -154,16 +154,17 @@ class DomainOperations(HostOperations):
 
     def set_affinity(self, domid: Domid, vcpu: int, hard: frozenset[int] | None, soft: frozenset[int] | None) -> None:
         """Where a vCPU may run; None leaves that half alone."""
-        size = self._cpumap_size()
         flags = (0 if hard is None else _HARD) | (0 if soft is None else _SOFT)
+        if not flags:
+            return
+        name = "setvcpuaffinity"
+        size = self._cpumap_size()
         with self._calls.buffer() as buffer:
             try:
                 buffer.put(cpu_map(hard or (), size) + cpu_map(soft or (), size), DATA)
             except OverflowError:
-                raise HypercallError(
-                    "setvcpuaffinity", EINVAL, domid=domid, detail="the host has no such CPU"
-                ) from None
-            self._affinity("setvcpuaffinity", _SETVCPUAFFINITY, domid, vcpu, flags, buffer)
+                raise HypercallError(name, EINVAL, domid=domid, detail="the host has no such CPU") from None
+            self._affinity(name, _SETVCPUAFFINITY, domid, vcpu, flags, buffer)
 
     def _affinity(self, name: str, cmd: int, domid: Domid, vcpu: int, flags: int, buffer: Buffer) -> None:
         """The maps lie at the buffer's data, first the hard one."""

@@ -33,7 +33,7 @@ class ForeignMemory:
 
     def map(self, domid: Domid, first: Gfn, count: int) -> ForeignMapping:
         """Maps `count` pages from `first` on, all or none."""
-        frames = pack(f"={count}Q", *range(first, first + count))
+        frames = pack(f"<{count}Q", *range(first, first + count))
         address = self._library.xenforeignmemory_map(self._handle, domid, _READ_WRITE, count, frames, None)
         if address is None:
             checked(-get_errno(), "map_foreign", domid)
@@ -52,10 +52,11 @@ class ForeignMemory:
         )
         if resource is None:
             checked(-get_errno(), "map_resource", domid)
-        assert address.value
-        for reference, entry in table.items():
-            memmove(address.value + len(entry) * reference, entry, len(entry))
-        self._library.xenforeignmemory_unmap_resource(self._handle, resource)
+        try:
+            for reference, entry in table.items():
+                memmove((address.value or 0) + len(entry) * reference, entry, len(entry))
+        finally:
+            self._library.xenforeignmemory_unmap_resource(self._handle, resource)
 
     def close(self) -> None:
         """Closes the handle; mappings live on until they are closed or the process ends."""

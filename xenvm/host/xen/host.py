@@ -66,8 +66,8 @@ class HostOperations(Operations):
         try:
             while True:
                 # Xen answers with the first pool from this number on, and with ENOENT after the last.
-                number, pools_cpus = self._pool_query("cpupool_info", _POOL_INFO, max(pools, default=-1) + 1)
-                pools[number] = pools_cpus
+                number, cpus = self._pool_query("cpupool_info", _POOL_INFO, max(pools, default=-1) + 1)
+                pools[number] = cpus
         except HypercallError as error:
             if error.errno != ENOENT:
                 raise

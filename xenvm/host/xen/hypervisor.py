@@ -46,6 +46,7 @@ class XenHypervisor(DomainOperations, MemoryOperations, DeviceOperations):
         """Releases the host's handles."""
         if self._foreign_memory is not None:
             self._foreign_memory.close()
+            self._foreign_memory = None
         self._calls.close()
 
     def _confirm(self) -> None:

@@ -80,6 +80,10 @@ def test_close_gives_everything_back_once(library: Library) -> None:
     calls.close()
     assert library.allocated == {}
     assert library.closed == [library.handle]
+    with pytest.raises(HostError, match="closed"):
+        calls.hypercall(17, 0, 0)
+    with pytest.raises(HostError, match="closed"):
+        calls.buffer()
 
 
 def test_a_refused_device(library: Library) -> None:

@@ -246,6 +246,11 @@ def test_set_affinity(hyper: XenHypervisor, fake: FakeCalls, hard, soft, flags: 
     assert fake.read(data, 4) == maps
 
 
+def test_no_affinity_at_all_asks_nothing(hyper: XenHypervisor, fake: FakeCalls) -> None:
+    hyper.set_affinity(5, 1, None, None)
+    assert fake.sent == []
+
+
 def test_a_cpu_that_the_host_lacks(hyper: XenHypervisor, fake: FakeCalls) -> None:
     fake.answers[SYSCTL, 3] = physinfo(last_cpu=3)
     with pytest.raises(HypercallError, match="no such CPU"):

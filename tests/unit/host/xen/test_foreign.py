@@ -42,7 +42,7 @@ class Library:
     def xenforeignmemory_map(
         self, handle: int, domid: int, prot: int, count: int, frames: bytes, errors: None
     ) -> int | None:
-        self.asked.append((handle, domid, prot, count, *unpack(f"={count}Q", frames)))
+        self.asked.append((handle, domid, prot, count, *unpack(f"<{count}Q", frames)))
         ctypes.set_errno(self.errno)
         return None if self.errno else self.mmap(count)
 
