@@ -15,6 +15,7 @@ from xenbus.errors import NoStore, StoreError, StoreProtocolError, StoreTimeout,
 from xenbus.follow import Follower
 from xenbus.link import Link
 from xenbus.operations import Operations
+from xenbus.port import DevicePort, SocketPort
 from xenbus.transaction import ATTEMPTS, Transaction, retry, transact
 from xenbus.wire import error_name, split_strings
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypeVar
 
-    from xenbus.link import Call, Connection, Group
+    from xenbus.link import Call, Group
     from xenbus.operations import Reply
+    from xenbus.port import Port
     from xenbus.transaction import Body
 
     T = TypeVar("T")
@@ -39,11 +41,9 @@ def connect(address: str | None = None, timeout: float = 30.0) -> Store:
     failures = []
     for path in [address] if address else _addresses():
         try:
-            connection, is_device = _open(path)
+            return Store(Link(_open(path, timeout)), timeout)
         except OSError as error:
             failures.append(f"{path}: {error.strerror or error}")
-        else:
-            return Store(Link(connection, path, whole_packets=is_device), timeout)
     raise NoStore(f"no store answers ({'; '.join(failures)})")
 
 
@@ -56,8 +56,8 @@ def _addresses() -> list[str]:
     return [*sockets, "/dev/xen/xenbus", "/proc/xen/xenbus"]
 
 
-def _open(path: str) -> tuple[Connection, bool]:
-    """A connection, and whether it is a device; raises OSError."""
+def _open(path: str, timeout: float) -> Port:
+    """A connection to a socket or a device; raises OSError."""
     is_socket = os.stat(path).st_mode & 0o170000 == 0o140000
     # Importing pyxs costs more than a hundred round trips: only who connects pays.
     from pyxs.connection import UnixSocketConnection, XenBusConnection
@@ -68,7 +68,9 @@ def _open(path: str) -> tuple[Connection, bool]:
         connection.connect()
     except NotConnected as error:
         raise error.__context__ if isinstance(error.__context__, OSError) else OSError(str(error)) from None
-    return connection, not is_socket
+    if is_socket:
+        return SocketPort(path, connection.transport.sock, connection.close, timeout)
+    return DevicePort(path, connection.fileno(), connection.close)
 
 
 class Store(Operations):
@@ -95,16 +97,32 @@ class Store(Operations):
 
     # Requests.
 
+    def call(self, request: ask.Request, tx: int = 0) -> Any:
+        """One request's value."""
+        deadline = monotonic() + self.timeout
+        call = self.link.send(((tx, (request,)),), deadline)
+        self.waits += 1
+        self.link.finish(call, deadline, self.timeout)
+        reply = self._value(request, call.replies[0])
+        if isinstance(reply, TooBig) and isinstance(request, ask.List):
+            reply = self._list_in_parts(reply, request.path, tx)
+        if isinstance(reply, StoreError):
+            raise reply
+        return reply
+
     def batch(self, requests: Sequence[ask.Request], tx: int = 0) -> builtins.list[Reply]:
         """Sends all requests at once and gives all replies in order; a refused one is a StoreError, not raised."""
-        replies = self.exchange([(tx, requests)])
+        replies = self.exchange([(tx, requests)]) if requests else []
         for index, reply in enumerate(replies):
             if isinstance(reply, TooBig) and isinstance(requests[index], ask.List):
                 replies[index] = self._list_in_parts(reply, requests[index].path, tx)
         return replies
 
     def exchange(self, groups: Sequence[Group]) -> builtins.list[Reply]:
-        """Like `batch`, for several transactions in one write: groups of (transaction id, requests)."""
+        """Like `batch`, for several transactions in one write: groups of (transaction id, requests).
+
+        A list of children that one packet cannot hold stays a TooBig.
+        """
         return self.converse(groups)[1]
 
     def converse(self, groups: Sequence[Group]) -> tuple[Call, builtins.list[Reply]]:

@@ -2,15 +2,12 @@
 
 There is no reader thread. A thread that waits reads the connection itself, on behalf of all: answers go to whoever
 asked (by request id), events to their queue, and the other waiting threads sleep until it has something for them.
-Alone, a thread pays one write, one poll and one read a round trip.
+Alone, a thread pays one send() and one recv() a round trip.
 """
 
 from __future__ import annotations
 
-import os
-import select
 from collections import deque
-from io import FileIO
 from threading import Condition, Lock
 from time import monotonic
 
@@ -20,30 +17,24 @@ from xenbus.errors import InvalidValue, StoreClosed, StoreProtocolError, StoreTi
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Protocol
 
+    from xenbus.port import Port
     from xenbus.request import Request
 
     Group = tuple[int, Sequence[Request]]
     """Requests of one transaction (0: of none)."""
 
-    class Connection(Protocol):
-        """What carries the bytes."""
-
-        def fileno(self) -> int: ...
-        def close(self) -> None: ...
-
-
 OWN_TOKEN = b"xenbus:"
 """How the tokens of watches begin whose events never go to the common queue."""
 
 _WHOLE_PAYLOAD_MAX = wire.PAYLOAD_MAX - wire.HEADER_SIZE
-_READ_SIZE = 1 << 16
-_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 
 
 class Call:
-    """Requests that were sent together: `replies` has (whether it is an error, payload) in their order."""
+    """Requests that were sent together: `replies` has (whether it is an error, payload) in their order.
+
+    `first` is how many requests the connection had sent before.
+    """
 
     __slots__ = ("first", "missing", "replies", "requests")
 
@@ -70,67 +61,41 @@ class Marks:
 
 
 class Link:
-    """A connection with its tables. `whole_packets`: the other side takes exactly one packet a write, as Linux'
-    /dev/xen/xenbus does, and none of more than 4096 bytes with its header."""
+    """A connection with its tables of open requests and of watches."""
 
-    def __init__(self, connection: Connection, address: str, *, whole_packets: bool = False) -> None:
-        self.address, self.events = address, deque[tuple[str, str]]()
+    def __init__(self, port: Port) -> None:
+        self.address, self.events = port.address, deque[tuple[str, str]]()
         self.sinks: dict[bytes, Marks] = {}
         """Owners of watches, by token."""
-        self._connection, self._whole_packets = connection, whole_packets
-        self._fd = connection.fileno()
-        os.set_blocking(self._fd, False)
-        self._turn = Condition(Lock())
-        self._sending = Lock()
+        self._port = port
         self._decoder = wire.Decoder()
         self._open: dict[int, tuple[Call, int]] = {}
         self._last_id = self._sent = self._received = self._tokens = 0
-        self._reading = False
         self._failure: StoreClosed | None = None
-        woken, waker = os.pipe()
-        self._woken, self._waker = FileIO(woken, "rb"), FileIO(waker, "wb")
-        """Ends the poll of a thread that reads when another one closes the link."""
-        self._poll = self._poll_for(_READABLE)
+        self._sending = Lock()
+        self._lock = Lock()
+        self._turn = Condition(self._lock)
+        self._reading = self._closed = False
+        self._sleepers = 0
 
     def fileno(self) -> int:
         """The connection's descriptor."""
-        return self._fd
+        return self._port.fileno()
 
     def send(self, groups: Sequence[Group], deadline: float) -> Call:
         """Sends requests with as few writes as possible; does not wait for answers."""
         requests = groups[0][1] if len(groups) == 1 else [request for _tx, some in groups for request in some]
-        if self._whole_packets and any(len(request.payload) > _WHOLE_PAYLOAD_MAX for request in requests):
+        if self._port.whole_packets and any(len(request.payload) > _WHOLE_PAYLOAD_MAX for request in requests):
             raise InvalidValue(f"{self.address} takes at most {_WHOLE_PAYLOAD_MAX} bytes a request")
         with self._sending:
-            self._check()
+            if self._failure:
+                raise self._failed()
             call = Call(requests, self._sent)
-            packets, index = [], 0
-            for tx, some in groups:
-                for request in some:
-                    packets.append(wire.pack(request.op, self._new_id(call, index), tx, request.payload))
-                    index += 1
-            self._sent += index
-            self._put(packets, deadline)
+            packets = self._pack(call, groups)
+            self._sent += len(packets)
+            for data in packets if self._port.whole_packets else (b"".join(packets),):
+                self._put(data, deadline)
         return call
-
-    def wait(self, ready: Callable[[], bool], deadline: float | None) -> bool:
-        """Blocks until `ready` or the deadline (then False); a past deadline looks once at what has arrived.
-
-        Raises StoreClosed if the connection ends before.
-        """
-        with self._turn:
-            looked = False
-            while not ready():
-                self._check()
-                left = None if deadline is None else max(0.0, deadline - monotonic())
-                if looked and left == 0:
-                    return False
-                looked = True
-                if self._reading:
-                    self._turn.wait(left)
-                else:
-                    self._lead(self._poll, left)
-            return True
 
     def finish(self, call: Call, deadline: float, timeout: float) -> None:
         """Waits for all answers; raises StoreTimeout. Answers that come later are thrown away."""
@@ -140,9 +105,42 @@ class Link:
             what = f"{request.verb} {request.path}".rstrip()
             raise StoreTimeout(f"the store at {self.address} did not answer within {timeout:g} s: {what}")
 
+    def wait(self, ready: Callable[[], bool], deadline: float | None) -> bool:
+        """Blocks until `ready` or the deadline (then False); a past deadline looks once at what has arrived.
+
+        Raises StoreClosed if the connection ends before.
+        """
+        with self._lock:
+            looked = False
+            while not ready():
+                if self._failure:
+                    raise self._failed()
+                left = None if deadline is None else max(0.0, deadline - monotonic())
+                if looked and left == 0:
+                    return False
+                looked = True
+                if self._reading:
+                    self._sleep(left)
+                else:
+                    self._lead(left)
+            return True
+
+    def close(self) -> None:
+        """Ends the connection; threads that wait get StoreClosed."""
+        with self._lock:
+            self._fail(StoreClosed(self.address, "this program closed it"))
+            while self._reading:
+                self._sleep(None)
+            closed, self._closed = self._closed, True
+        if not closed:
+            with self._sending:
+                self._port.close()
+
+    # Watches with an owner.
+
     def new_token(self, marks: Marks) -> bytes:
         """A token that no watch had before; its events are marked in `marks` until it is taken out of `sinks`."""
-        with self._turn:
+        with self._lock:
             self._tokens += 1
             token = OWN_TOKEN + b"%x" % self._tokens
             self.sinks[token] = marks
@@ -150,112 +148,96 @@ class Link:
 
     def take_marks(self, marks: Marks) -> list[bytes]:
         """The tokens with events since the last call."""
-        with self._turn:
+        with self._lock:
             tokens = list(marks.of)
             marks.of.clear()
         return tokens
 
     def settle(self, marks: Marks, token: bytes, answer: int) -> None:
         """Forgets an event that came before answer number `answer`: what was read then is not older than the event."""
-        with self._turn:
+        with self._lock:
             if marks.of.get(token, answer + 1) <= answer:
                 del marks.of[token]
 
-    def close(self) -> None:
-        """Ends the connection; threads that wait get StoreClosed."""
-        with self._turn:
-            self._fail(StoreClosed(self.address, "this program closed it"))
-            while self._reading:
-                self._turn.wait()
-        with self._sending:
-            if not self._waker.closed:
-                self._waker.close()
-                self._woken.close()
-                self._connection.close()
+    # Sending; all while no other thread sends.
 
-    # Sending.
-
-    def _new_id(self, call: Call, index: int) -> int:
+    def _pack(self, call: Call, groups: Sequence[Group]) -> list[bytes]:
+        packets: list[bytes] = []
         number = self._last_id
-        while True:
-            number = (number + 1) & 0xFFFFFFFF
-            if number and number not in self._open:
-                break
+        for tx, requests in groups:
+            for request in requests:
+                number = (number + 1) & 0xFFFFFFFF
+                while not number or number in self._open:
+                    number = (number + 1) & 0xFFFFFFFF
+                self._open[number] = call, len(packets)
+                packets.append(wire.pack(request.op, number, tx, request.payload))
         self._last_id = number
-        self._open[number] = call, index
-        return number
+        return packets
 
-    def _put(self, packets: list[bytes], deadline: float) -> None:
-        if not self._whole_packets:
-            packets = [b"".join(packets)]
+    def _put(self, data: bytes, deadline: float) -> None:
         try:
-            for data in packets:
-                rest: bytes | memoryview = data
-                while rest:
-                    rest = self._put_some(rest, deadline)
-        except BaseException:
-            # Half a packet may be out: nothing sensible can follow it.
-            self._fail(StoreClosed(self.address, "sending was interrupted"))
-            raise
-
-    def _put_some(self, data: bytes | memoryview, deadline: float) -> bytes | memoryview:
-        try:
-            sent = os.write(self._fd, data)
-            return memoryview(data)[sent:] if sent < len(data) else b""
-        except BlockingIOError:
-            self._make_room(deadline)
-            return data
+            sent = self._port.send(data)
+            if sent < len(data):
+                self._put_slowly(memoryview(data)[sent:], deadline)
         except OSError as error:
             self._fail(StoreClosed(self.address, error.strerror or "it cannot be written"))
             raise self._failed() from None
 
-    def _make_room(self, deadline: float) -> None:
-        """The server may be waiting for us to take its answers: read until it takes requests again."""
-        left = deadline - monotonic()
-        if left <= 0:
-            raise StoreTimeout(f"the store at {self.address} takes no more requests")
-        with self._turn:
-            self._check()
-            if not self._reading:
-                self._lead(self._poll_for(_READABLE | select.POLLOUT), left)
-                return
-        writable = select.poll()
-        writable.register(self._fd, select.POLLOUT)
-        writable.poll(left * 1000)
-
-    # Receiving; all with the turn held.
-
-    def _poll_for(self, events: int) -> select.poll:
-        poll = select.poll()
-        poll.register(self._fd, events)
-        poll.register(self._woken, select.POLLIN)
-        return poll
-
-    def _lead(self, poll: select.poll, left: float | None) -> None:
-        """Waits for the connection on behalf of all threads (the turn is free meanwhile) and takes what came."""
-        self._reading = True
-        self._turn.release()
+    def _put_slowly(self, rest: memoryview, deadline: float) -> None:
+        """The server may be waiting for us to take its answers: reads until it takes requests again."""
         try:
-            some = poll.poll(None if left is None else left * 1000)
+            while rest:
+                left = deadline - monotonic()
+                if left <= 0:
+                    raise StoreTimeout(f"the store at {self.address} takes no more requests")
+                self._port.wait_for_room(left)
+                with self._lock:
+                    if self._failure:
+                        raise self._failed()
+                    if not self._reading:
+                        self._lead(0)
+                rest = rest[self._port.send(rest) :]
+        except OSError:
+            raise
+        except BaseException:
+            # Half a packet is out: nothing sensible can follow it.
+            self._fail(StoreClosed(self.address, "sending was interrupted"))
+            raise
+
+    # Receiving; all with the lock held.
+
+    def _sleep(self, left: float | None) -> None:
+        """Waits until the thread that reads has something new, or leaves."""
+        self._sleepers += 1
+        try:
+            self._turn.wait(left)
         finally:
-            self._turn.acquire()
-            self._reading = False
-            self._turn.notify_all()
-        for fd, events in some:
-            if fd == self._fd and events & _READABLE and not self._failure:
-                self._take()
+            self._sleepers -= 1
 
-    def _take(self) -> None:
+    def _lead(self, left: float | None) -> None:
+        """Waits for the connection on behalf of all threads (the lock is free meanwhile) and takes what came."""
+        self._reading = True
+        self._lock.release()
+        data, problem = None, ""
         try:
-            data = os.read(self._fd, _READ_SIZE)
-            if data:
-                self._dispatch(self._decoder.feed(data))
-            else:
-                self._fail(StoreClosed(self.address, "the server ended it"))
-        except BlockingIOError:
-            return
+            data = self._port.receive(left)
+            if data == b"":
+                problem = "the server ended it"
         except OSError as error:
-            self._fail(StoreClosed(self.address, error.strerror or "it cannot be read"))
+            problem = error.strerror or "it cannot be read"
+        finally:
+            self._lock.acquire()
+            self._reading = False
+            if self._sleepers:
+                self._turn.notify_all()
+        if problem:
+            self._fail(StoreClosed(self.address, problem))
+        elif data:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        try:
+            self._dispatch(self._decoder.feed(data))
         except wire.PacketError as error:
             self._fail(StoreProtocolError(self.address, str(error)))
         except BaseException:
@@ -293,11 +275,7 @@ class Link:
         if self._failure is None:
             self._failure = failure
             if self._reading:
-                self._waker.write(b"!")
-
-    def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failed()
+                self._port.wake()
 
     def _failed(self) -> StoreClosed:
         """A fresh error for each thread: tracebacks must not mix."""

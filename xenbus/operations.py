@@ -23,13 +23,7 @@ class Operations:
     if TYPE_CHECKING:
 
         def batch(self, requests: Sequence[ask.Request], tx: int = 0) -> builtins.list[Reply]: ...
-
-    def call(self, request: ask.Request, tx: int = 0) -> Any:
-        """One request's value."""
-        (reply,) = self.batch((request,), tx)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+        def call(self, request: ask.Request, tx: int = 0) -> Any: ...
 
     def batch_checked(self, requests: Sequence[ask.Request], tx: int = 0) -> builtins.list[Any]:
         """All values; raises the first error, after all requests were done or refused."""

@@ -201,7 +201,7 @@ class _Plain(Request):
         super().__init__(" ".join(words), wire.join_strings(words))
 
 
-class Begin(_Plain):
+class Begin(Request):
     """Starts a transaction and gives its id."""
 
     __slots__ = ()

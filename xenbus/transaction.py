@@ -36,6 +36,10 @@ class Transaction(Operations):
         """Sends all requests at once, inside the transaction."""
         return self._store.batch(requests, tx or self.id)
 
+    def call(self, request: Request, tx: int = 0) -> Any:
+        """One request's value, inside the transaction."""
+        return self._store.call(request, tx or self.id)
+
     def commit(self) -> None:
         """Makes the changes visible; raises Conflict if another client was faster."""
         self.call(End(True))

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from xenvm.lab.build import build, ensure
+from xenvm.lab.builder import build, ensure
 from xenvm.lab.client import Result
 from xenvm.lab.errors import LabError
 from xenvm.lab.host import BOOT_TIMEOUT, Lab, boot, check_name, find, labs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -14,8 +13,6 @@ from xenvm.lab import verbs
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the exit code."""
     options = _parser().parse_args(arguments)
-    # So that a build or a boot that is told to end takes its machine along.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return _run(options)
     except lab.LabError as error:

@@ -39,8 +39,11 @@ def stamp(root: Path | None = None) -> str:
     """Another text whenever a file of the working tree was changed, made or removed."""
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(root or project_root()):
-        folders[:] = [name for name in folders if not name.startswith(".") and name != "__pycache__"]
+        folders[:] = sorted(n for n in folders if not n.startswith(".") and n != "__pycache__")
         for name in sorted(files):
-            state = os.stat(os.path.join(folder, name), follow_symlinks=False)
+            try:
+                state = os.stat(os.path.join(folder, name), follow_symlinks=False)
+            except OSError:  # an editor's file, gone already
+                continue
             digest.update(f"{folder}/{name} {state.st_mtime_ns} {state.st_size}\n".encode())
     return digest.hexdigest()[:16]

@@ -204,9 +204,7 @@ def _start(image: Image, folder: Path, options: Options, seal: bool) -> Lab:
     (share / "token").write_text(secrets.token_hex(16))
     missing = deps.copy(share / "site")
     program, project = tools.find("qemu-system-aarch64"), deps.project_root()
-    port = process.start(
-        lambda port: qemu.command(program, image, options, folder, project, port, writable=seal)
-    )
+    port = process.start(lambda port: qemu.command(program, image, options, folder, project, port, writable=seal))
     lab = Lab(folder.name, image.suite, folder, port, options, tuple(missing))
     lab._save()
     return lab

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xenvm.lab.errors import LabError
+from xenvm.lab.progress import Progress
 from xenvm.lab.suites import SUITES, Suite
 
 #: Newer and older images of a suite that a build leaves in the cache: a branch's other recipe, for instance.
@@ -93,8 +94,12 @@ def prune(suite: str) -> None:
 
 
 @contextmanager
-def build_lock(suite: str) -> Iterator[None]:
+def build_lock(suite: str, progress: Progress) -> Iterator[None]:
     """One build of a suite at a time; a second one waits."""
     with (cache_folder() / f"{suite}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(f"{suite}: wait for another build", None)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -48,9 +48,7 @@ def for_suite(suite: str, *, mirror: str | None = None, etc: Path = Path("/etc/a
         found[moved.uri, moved.suite] = moved
     # Updates alone are no archive: without the suite itself nothing resolves.
     if not any(source.suite == suite for source in found.values()):
-        raise MirrorUnknown(
-            f"this machine's apt names no Debian mirror: set {MIRROR_VARIABLE} to the address of one"
-        )
+        raise MirrorUnknown(f"this machine's apt names no Debian mirror: set {MIRROR_VARIABLE} to the address of one")
     return list(found.values())
 
 
@@ -81,9 +79,7 @@ def _one_line_format(text: str) -> Iterator[Source]:
         match = _ONE_LINE.fullmatch(line.partition("#")[0].strip())
         if match:
             options = dict(o.partition("=")[::2] for o in (match["options"] or "").split())
-            yield Source(
-                match["uri"], match["suite"], tuple(match["components"].split()), options.get("signed-by", "")
-            )
+            yield Source(match["uri"], match["suite"], tuple(match["components"].split()), options.get("signed-by", ""))
 
 
 def _deb822_format(text: str) -> Iterator[Source]:

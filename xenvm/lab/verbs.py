@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from xenvm import lab
@@ -16,7 +18,7 @@ from xenvm.lab.image import built
 def build(suites: Sequence[str], mirror: str | None = None) -> int:
     """Build the suites' images of today's packages."""
     for suite in suites:
-        with lab.Bar() as bar:
+        with _endable(), lab.Bar() as bar:
             image = lab.build(suite, bar, mirror=mirror)
         print(f"{suite}: {image.path}")
     return 0
@@ -24,7 +26,7 @@ def build(suites: Sequence[str], mirror: str | None = None) -> int:
 
 def up(name: str | None, suite: str, options: lab.Options, timeout: float) -> int:
     """Boot a lab."""
-    with lab.Bar() as bar:
+    with _endable(), lab.Bar() as bar:
         host = lab.up(name, suite, options, progress=bar, timeout=timeout)
     for module in host.missing:
         print(f"note: {module} is not installed here, so dom0 has none", file=sys.stderr)
@@ -95,6 +97,16 @@ def console(name: str | None, follow: bool) -> int:
             if not follow or (not data and host.pid is None):
                 return 0
             time.sleep(0.2)
+
+
+@contextmanager
+def _endable() -> Iterator[None]:
+    """A build or a boot that is told to end takes its machine along, as it does when interrupted."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _pass_on(stream: int, data: bytes) -> None:

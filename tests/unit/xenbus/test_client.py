@@ -80,7 +80,7 @@ def test_a_batch_is_one_wait_and_raises_nothing(store: Store) -> None:
     assert store.waits == before + 1
     assert [*replies[:2], *replies[3:]] == [None, b"1", ("a",), False, None]
     assert isinstance(replies[2], NotFound) and replies[2].path == "/none"
-    assert store.batch([]) == []
+    assert store.batch([]) == [] and store.waits == before + 1
 
 
 def test_batch_checked_raises_the_first_error(store: Store, fake: FakeStore) -> None:
@@ -132,6 +132,7 @@ def test_a_store_that_never_answers(fake: FakeStore) -> None:
     with connect(fake.path, timeout=0.02) as store:
         with pytest.raises(StoreTimeout, match=r"did not answer within 0.02 s: read /a$"):
             store.read("/a")
+        store.timeout = 10
         assert store.read("/a") == b"1"
 
 

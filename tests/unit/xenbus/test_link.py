@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
 from time import monotonic
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from xenbus import wire
 from xenbus.errors import InvalidValue, StoreClosed, StoreProtocolError, StoreTimeout
 from xenbus.link import Call, Link, Marks
+from xenbus.port import DevicePort, SocketPort
 from xenbus.request import List, Read, Request, Write
 
 SOON = 10.0
@@ -26,7 +30,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @pytest.fixture
 def link(ends: tuple[socket.socket, socket.socket]) -> Iterator[Link]:
-    link = Link(ends[0], "/the/socket")
+    link = Link(SocketPort("/the/socket", ends[0], ends[0].close, timeout=SOON))
     yield link
     link.close()
 
@@ -170,7 +174,7 @@ def test_a_server_that_takes_nothing(link: Link) -> None:
 def test_a_device_takes_one_packet_a_write() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        link = Link(ours, "/dev/xen/xenbus", whole_packets=True)
+        link = Link(DevicePort("/dev/xen/xenbus", ours.fileno(), ours.close))
         send(link, Read("/a"), Write("/b", bytes(4076)))
         assert [len(theirs.recv(8192)), len(theirs.recv(8192))] == [16 + 3, 16 + 3 + 4076]
         with pytest.raises(InvalidValue, match="takes at most 4080 bytes"):
@@ -207,6 +211,38 @@ def test_events_of_an_ended_watch_are_dropped(link: Link, peer: socket.socket) -
     peer.sendall(event("/a", token) + wire.pack(wire.READ, requests_at(peer)[0][1], 0, b""))
     assert arrived(link, call)
     assert not link.events
+
+
+def test_an_interrupted_wait_leaves_the_link_usable(link: Link, peer: socket.socket) -> None:
+    def interrupt(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        call = send(link, Read("/a"))
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        with pytest.raises(KeyboardInterrupt):
+            link.wait(call.done, monotonic() + SOON)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    peer.sendall(wire.pack(wire.READ, requests_at(peer)[0][1], 0, b"x"))
+    assert arrived(link, call)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=200), st.booleans())
+def test_any_bytes_give_an_answer_or_a_closed_link(junk: bytes, framed: bool) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        link = Link(SocketPort("/the/socket", ours, ours.close, timeout=SOON))
+        call = send(link, Read("/a"))
+        theirs.sendall(wire.pack(junk[0] if junk else 0, 1, 0, junk) if framed else junk)
+        theirs.shutdown(socket.SHUT_WR)
+        try:
+            assert link.wait(call.done, monotonic() + SOON)
+        except StoreClosed:
+            assert not call.done()
+        link.close()
 
 
 def wait_in_thread(link: Link, call: Call) -> tuple[threading.Thread, list[object]]:

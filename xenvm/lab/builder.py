@@ -15,33 +15,46 @@ from xenvm.lab.modules import ModuleTree
 from xenvm.lab.progress import Progress, silent
 
 TOOLS = ("apt-get", "apt-cache", "dpkg-deb", "tar", "fakeroot", "mke2fs", "depmod", "qemu-system-aarch64")
-_RECIPE = ("suites.py", "rootfs.py", "initrd.py", "cpio.py", "modules.py", "build.py")
+_RECIPE = ("suites.py", "rootfs.py", "initrd.py", "cpio.py", "modules.py", "builder.py")
 
 
 def build(suite: str, progress: Progress = silent, *, mirror: str | None = None) -> Image:
     """The suite's image of today's packages: from the cache if nothing changed, or built."""
     chosen = suite_named(suite)
     tools.require(TOOLS)
-    with build_lock(suite):
-        downloads = cache_folder() / "download" / suite
-        downloads.mkdir(parents=True, exist_ok=True)
-        archive = Archive(chosen, downloads, mirror=mirror)
-        archive.update(progress)
-        packages = archive.solve()
-        path = cache_folder() / "images" / f"{suite}-{_key(packages)}"
-        if (path / "image.json").exists():
-            return Image.load(path)
-        archive.fetch(packages, progress)
-        return _build_into(path, chosen, archive, packages, progress)
+    with build_lock(suite, progress):
+        return _build(chosen, progress, mirror)
 
 
 def ensure(suite: str, progress: Progress = silent) -> Image:
     """An image of this recipe, whatever the packages' versions; built if there is none."""
-    suite_named(suite)
-    for image in built(suite):
-        if image.recipe == recipe():
-            return image
-    return build(suite, progress)
+    chosen = suite_named(suite)
+    ready = _of_this_recipe(suite)
+    if ready is not None:
+        return ready
+    tools.require(TOOLS)
+    with build_lock(suite, progress):
+        # Another process may have built it while this one waited.
+        return _of_this_recipe(suite) or _build(chosen, progress, None)
+
+
+def _of_this_recipe(suite: str) -> Image | None:
+    current = recipe()
+    return next((image for image in built(suite) if image.recipe == current), None)
+
+
+def _build(suite: suites.Suite, progress: Progress, mirror: str | None) -> Image:
+    """Look up today's packages, and build from them unless that was done; under the lock."""
+    downloads = cache_folder() / "download" / suite.name
+    downloads.mkdir(parents=True, exist_ok=True)
+    archive = Archive(suite, downloads, mirror=mirror)
+    archive.update(progress)
+    packages = archive.solve()
+    path = cache_folder() / "images" / f"{suite.name}-{_key(packages)}"
+    if (path / "image.json").exists():
+        return Image.load(path)
+    archive.fetch(packages, progress)
+    return _build_into(path, suite, archive, packages, progress)
 
 
 def recipe() -> str:
@@ -86,9 +99,7 @@ def _sweep(images: Path, suite: suites.Suite) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _assemble(
-    image: Image, suite: suites.Suite, archive: Archive, packages: list[Package], progress: Progress
-) -> None:
+def _assemble(image: Image, suite: suites.Suite, archive: Archive, packages: list[Package], progress: Progress) -> None:
     root, root32 = image.path / "root", image.path / "root32"
     own = [archive.path(p) for p in packages if p.arch != suites.GUEST32_ARCH]
     guest32 = [archive.path(p) for p in packages if p.arch == suites.GUEST32_ARCH]
