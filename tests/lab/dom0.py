@@ -19,6 +19,13 @@ grep -a -m 1 -E "$2" <&"${T[0]}"; rc=$?
 kill "$T_PID"; exit $rc
 """
 
+# Looks again whenever the store says that a domain has changed.
+_GONE = """
+coproc W { exec xenstore-watch @releaseDomain; }
+until ! xl domid "$1" >/dev/null 2>&1; do read -r _ <&"${W[0]}"; done
+kill "$W_PID"
+"""
+
 
 class Dom0:
     """The control domain of one lab."""
@@ -75,10 +82,18 @@ class Dom0:
 
     def console(self, name: str, pattern: str, *, timeout: float = 300.0) -> str:
         """Waits for a line on a guest's console, as xenconsoled logs it, and returns it."""
-        log = f"/var/log/xen/console/guest-{name}.log"
-        result = self.run(["bash", "-c", _WAIT, "wait", log, pattern], timeout=timeout)
-        assert result.rc == 0, f"{name} never said {pattern!r}:\n{self.run(['tail', '-n', '40', log]).stdout}"
+        return self.log(f"/var/log/xen/console/guest-{name}.log", pattern, timeout=timeout)
+
+    def log(self, path: str, pattern: str, *, timeout: float = 300.0) -> str:
+        """Waits for a line in a file and returns it."""
+        result = self.run(["bash", "-c", _WAIT, "wait", path, pattern], timeout=timeout)
+        assert result.rc == 0, f"no {pattern!r} in {path}:\n{self.run(['tail', '-n', '40', path]).stdout}"
         return result.stdout.strip()
+
+    def gone(self, name: str, *, timeout: float = 120.0) -> None:
+        """Waits until no domain has this name any more."""
+        result = self.run(["bash", "-c", _GONE, "gone", name], timeout=timeout)
+        assert result.rc == 0, self.xl("list")
 
     def forget_console(self, name: str) -> None:
         """Empties a guest's console log, so that only what comes now is waited for."""

@@ -45,7 +45,7 @@ def _facts(hyper: Hypervisor) -> dict[str, str]:
         "cpu_mhz": f"{physical.cpu_khz / 1000:.3f}",
         "hw_caps": ":".join(f"{word:08x}" for word in physical.hw_cap),
         "virt_caps": _virt_caps(physical.capabilities),
-        "arm_sve_vector_length": str((physical.arch_capabilities & 0x1F) * 128),
+        **_sve(hyper.version.release, physical.arch_capabilities),
         "total_memory": str(physical.total_pages // 256),
         "free_memory": str((physical.free_pages - physical.outstanding_pages) // 256),
         "sharing_freed_memory": "0",
@@ -69,6 +69,11 @@ def _facts(hyper: Hypervisor) -> dict[str, str]:
         "build_id": texts.build_id,
         "xend_config_format": "4",
     }
+
+
+def _sve(release: tuple[int, int], arch_capabilities: int) -> dict[str, str]:
+    """The vector length in bits, which Xen tells from 4.18 on."""
+    return {"arm_sve_vector_length": str((arch_capabilities & 0x1F) * 128)} if release >= (4, 18) else {}
 
 
 _CAPABILITIES = (

@@ -117,7 +117,7 @@ def version_texts(calls: Calls, cmd: int, *sizes: int) -> list[str]:
     with calls.buffer() as buffer:
         checked(calls.hypercall(XEN_VERSION, cmd, buffer.put(bytes(sum(sizes)))), "xen_version")
         fields = unpack_from("".join(f"{size}s" for size in sizes), buffer.view)
-    return [field.partition(b"\0")[0].decode(errors="replace").strip() for field in fields]
+    return [field.partition(b"\0")[0].decode(errors="replace") for field in fields]
 
 
 def cpu_set(bits: bytes) -> frozenset[int]:
