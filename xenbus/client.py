@@ -8,6 +8,7 @@ next request. No type of pyxs leaves this module.
 from __future__ import annotations
 
 import os
+import sys
 from time import monotonic
 
 from xenbus import request as ask
@@ -59,18 +60,35 @@ def _addresses() -> list[str]:
 def _open(path: str, timeout: float) -> Port:
     """A connection to a socket or a device; raises OSError."""
     is_socket = os.stat(path).st_mode & 0o170000 == 0o140000
-    # Importing pyxs costs more than a hundred round trips: only who connects pays.
-    from pyxs.connection import UnixSocketConnection, XenBusConnection
-    from pyxs.exceptions import ConnectionError as NotConnected
-
-    connection: Any = (UnixSocketConnection if is_socket else XenBusConnection)(path)
+    pyxs = _pyxs_connections()
+    connection: Any = (pyxs.UnixSocketConnection if is_socket else pyxs.XenBusConnection)(path)
     try:
         connection.connect()
-    except NotConnected as error:
+    except pyxs.ConnectionError as error:
         raise error.__context__ if isinstance(error.__context__, OSError) else OSError(str(error)) from None
     if is_socket:
         return SocketPort(path, connection.transport.sock, connection.close, timeout)
     return DevicePort(path, connection.fileno(), connection.close)
+
+
+def _pyxs_connections() -> Any:
+    """The module pyxs.connection, without what pyxs imports for its own client and router.
+
+    That would be as much again as a bare interpreter's start, for every command. Whoever imports pyxs afterwards gets
+    the whole package.
+    """
+    if "pyxs" in sys.modules or "pyxs.connection" in sys.modules:
+        return __import__("pyxs.connection", fromlist=["connection"])
+    found = next((spec for finder in sys.meta_path if (spec := finder.find_spec("pyxs", None))), None)
+    if found is None or found.submodule_search_locations is None:
+        raise ModuleNotFoundError("pyxs is not installed, which xenbus needs to open a store", name="pyxs")
+    package = type(sys)("pyxs")
+    package.__path__ = list(found.submodule_search_locations)
+    sys.modules["pyxs"] = package
+    try:
+        return __import__("pyxs.connection", fromlist=["connection"])
+    finally:
+        del sys.modules["pyxs"]
 
 
 class Store(Operations):

@@ -1,4 +1,4 @@
-"""Which Debian mirror to use: the one of the machine's own apt, read from its sources."""
+"""Which Debian mirror to use: that of the machine's own apt, or, on another distribution, debootstrap's default."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from xenvm.lab.errors import MirrorUnknown
 MIRROR_VARIABLE = "XENVM_LAB_MIRROR"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
+DEBOOTSTRAP = Path("/usr/sbin/debootstrap")
+
+_DEFAULT_MIRROR = re.compile(r'^DEF_MIRROR="(\w+://[^"]*debian[^"]*)"', re.M)
 _DEBIAN_SUITES = "bullseye|bookworm|trixie|forky|duke|sid|oldstable|stable|testing|unstable"
 _DEBIAN = re.compile(rf"({_DEBIAN_SUITES})(-updates|-security)?")
 _ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^]]*)\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)\s*(?P<components>.*)")
@@ -35,7 +38,9 @@ class Source:
         )
 
 
-def for_suite(suite: str, *, mirror: str | None = None, etc: Path = Path("/etc/apt")) -> list[Source]:
+def for_suite(
+    suite: str, *, mirror: str | None = None, etc: Path = Path("/etc/apt"), debootstrap: Path = DEBOOTSTRAP
+) -> list[Source]:
     """The archives of `suite`: of `mirror` or $XENVM_LAB_MIRROR, or else derived from the machine's apt."""
     mirror = mirror or os.environ.get(MIRROR_VARIABLE)
     if mirror:
@@ -47,9 +52,23 @@ def for_suite(suite: str, *, mirror: str | None = None, etc: Path = Path("/etc/a
         moved = Source(source.uri, suite + (match[2] or ""), signed_by=source.signed_by)
         found[moved.uri, moved.suite] = moved
     # Updates alone are no archive: without the suite itself nothing resolves.
-    if not any(source.suite == suite for source in found.values()):
-        raise MirrorUnknown(f"this machine's apt names no Debian mirror: set {MIRROR_VARIABLE} to the address of one")
-    return list(found.values())
+    if any(source.suite == suite for source in found.values()):
+        return list(found.values())
+    default = debootstrap_mirror(debootstrap)
+    if default is None:
+        raise MirrorUnknown(
+            f"this machine's apt names no Debian mirror: install the package debootstrap, which knows one,"
+            f" or set {MIRROR_VARIABLE} to the address of one"
+        )
+    return [Source(default, suite)]
+
+
+def debootstrap_mirror(script: Path = DEBOOTSTRAP) -> str | None:
+    """The Debian mirror that debootstrap uses when it is told none, None if it is not installed."""
+    if not script.is_file():
+        return None
+    match = _DEFAULT_MIRROR.search(script.read_text(errors="replace"))
+    return match[1] if match else None
 
 
 def machine_sources(etc: Path) -> Iterator[Source]:

@@ -82,7 +82,15 @@ def test_other_archives_are_not_debians(etc: Path, line: str) -> None:
     (etc / "sources.list").write_text(f"{line}\n")
     (etc / "sources.list").rename(etc / "sources.list.d/x.list")
     with pytest.raises(MirrorUnknown, match=sources.MIRROR_VARIABLE):
-        sources.for_suite("bookworm", etc=etc)
+        sources.for_suite("bookworm", etc=etc, debootstrap=etc / "none")
+
+
+def test_debootstrap_knows_a_mirror_where_apt_has_none(etc: Path) -> None:
+    script = etc / "debootstrap"
+    script.write_text('VERSION=1\nDEF_MIRROR="http://m.invalid/debian"\nDEF_HTTPS_MIRROR="https://m.invalid/debian"\n')
+    assert sources.for_suite("trixie", etc=etc, debootstrap=script) == [
+        sources.Source("http://m.invalid/debian", "trixie")
+    ]
 
 
 def test_the_variable_wins(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import selectors
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from time import monotonic
@@ -260,3 +262,12 @@ def test_closing_twice_is_well_and_using_then_is_told(fake: FakeStore) -> None:
     store.close()
     with pytest.raises(StoreClosed, match="this program closed it"):
         store.read("/")
+
+
+def test_opening_a_store_leaves_pyxs_whole(fake: FakeStore) -> None:
+    """Only the connections are imported; who wants all of pyxs afterwards gets it."""
+    script = (
+        "import sys; from xenbus.client import connect; connect(sys.argv[1]).close();"
+        "assert 'pyxs.client' not in sys.modules; import pyxs; pyxs.Client; import pyxs.connection"
+    )
+    subprocess.run([sys.executable, "-c", script, fake.path], check=True)

@@ -29,7 +29,7 @@ def test_version_info(hyper: XenHypervisor, fake: FakeCalls) -> None:
     fake.answers[XEN_VERSION, 10] = answer(b"\xab\xcd\xef", 4, result=3)
     info = hyper.version_info()
     assert info.as_dict() == {
-        "capabilities": "xen-3.0-aarch64 xen-3.0-armv7l",
+        "capabilities": "xen-3.0-aarch64 xen-3.0-armv7l ",
         "changeset": "Tue",
         "commandline": "dom0_mem=1G",
         "compiler": "gcc 12",

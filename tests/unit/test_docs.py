@@ -1,0 +1,55 @@
+"""The documents against the code: what they list, they list completely."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from xenvm.cli import run
+from xenvm.cli.table import COMMANDS, Command, find
+
+TOP = Path(__file__).resolve().parents[2]
+PAGES = [*sorted(TOP.glob("*.md")), *sorted((TOP / "docs").glob("*.md"))]
+
+
+def test_settings_are_those_of_the_table() -> None:
+    made = runpy.run_path(str(TOP / "docs/make_configuration.py"))["lines"]()
+    hint = "stale: python3 docs/make_configuration.py >docs/settings.md"
+    assert (TOP / "docs/settings.md").read_text() == "\n".join(made) + "\n", hint
+
+
+def test_the_readme_lists_all_commands() -> None:
+    rows = "".join(line for line in (TOP / "README.md").read_text().splitlines() if line.startswith("| `"))
+    assert {command.name for command in COMMANDS} <= set(re.findall(r"`([a-z]+)", rows))
+
+
+def test_the_lab_page_lists_all_verbs_and_options() -> None:
+    text = (TOP / "docs/lab.md").read_text()
+    lab = find("lab")
+    assert lab is not None
+    for verb in lab.commands:
+        assert f"| `{verb.name}" in text
+        assert all(any(f"`{flag}" in text for flag in option.flags) for option in verb.options), verb.name
+
+
+@pytest.mark.parametrize("code", [*{code for _, code in run._CODES}, run.OK, run.FAILED, run.USAGE, 130])
+def test_exit_codes_are_documented(code: int) -> None:
+    assert f"\n| {code} | " in (TOP / "docs/exit-codes.md").read_text()
+
+
+def _options(command: Command) -> set[str]:
+    return {flag for option in command.options for flag in option.flags}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_links_and_options(page: Path) -> None:
+    text = page.read_text()
+    assert [line for line in text.splitlines() if len(line) > 120] == []
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (page.parent / target).exists(), target
+    for name, options in re.findall(r"\bxenvm ([a-z]+)((?: -{1,2}[a-z-]+)+)", text):
+        command = find(name)
+        assert command is not None and (command.commands or set(options.split()) <= {*_options(command), "--help"})
