@@ -158,7 +158,8 @@ class Store(Operations):
     def _value(self, request: ask.Request, reply: tuple[bool, bytes]) -> Reply:
         refused, payload = reply
         if refused:
-            return store_error(error_name(payload), request.verb, request.path)
+            name = error_name(payload)
+            return None if name in request.accepts else store_error(name, request.verb, request.path)
         try:
             return request.decode(payload)
         except ValueError as error:

@@ -45,20 +45,24 @@ class Follower:
         check: Callable[[Mapping[str, bytes | None]], T | Literal[False] | None],
         deadline: float | None,
         what: str,
+        every: float | None = None,
     ) -> T:
         """What `check` makes of the values, as soon as that is neither None nor False.
 
+        `every` so many seconds it is asked even without an event, for what the store does not tell of.
         `deadline` is a time of time.monotonic(), None waits for ever. Raises StoreTimeout, whose sentence names `what`
         ("the back ends to close") and the last values.
         """
+        late = False
         while True:
             self._refresh()
             result = check(self.values)
             if result is not None and result is not False:
                 return result
-            late = deadline is not None and monotonic() >= deadline
-            if late or not self._link.wait(self._marks.any, deadline):
+            if late:
                 raise StoreTimeout(f"gave up waiting for {what}{self._last_seen()}")
+            self._link.wait(self._marks.any, _sooner(deadline, every))
+            late = deadline is not None and monotonic() >= deadline
 
     def close(self) -> None:
         """Ends the watches, without waiting for the answers."""
@@ -99,3 +103,10 @@ class Follower:
     def _last_seen(self) -> str:
         seen = [f"{path} = {shown(value)}" for path, value in self.values.items() if not path.startswith("@")]
         return f"; last seen: {', '.join(seen)}" if seen else ""
+
+
+def _sooner(deadline: float | None, every: float | None) -> float | None:
+    """When to look again at the latest."""
+    if every is None:
+        return deadline
+    return monotonic() + every if deadline is None else min(deadline, monotonic() + every)

@@ -24,6 +24,8 @@ class Request:
     __slots__ = ("path", "payload")
     op: int
     """Number of the operation."""
+    accepts: tuple[str, ...] = ()
+    """Errors that are as good as success: their names on the wire."""
     verb = "request"
     """What it does, for messages."""
 
@@ -126,6 +128,13 @@ class Remove(_OnNode):
 
     __slots__ = ()
     op, verb = wire.RM, "rm"
+
+
+class Discard(Remove):
+    """Sees to it that there is no such node: a missing parent is no error either."""
+
+    __slots__ = ()
+    accepts = ("ENOENT",)
 
 
 class GetPerms(Request):

@@ -12,6 +12,8 @@ from xenvm.ops.phases import Phases
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.guest.spec import GuestSpec
+    from xenvm.host.open import Host
+    from xenvm.types import Domid
 
 
 def create(
@@ -29,11 +31,7 @@ def create(
 ) -> int:
     """Creates a guest; returns when it runs (or, with -F, when it is gone)."""
     phases = Phases()
-    path = defconfig
-    if config is not None and "=" in config:
-        settings = (config, *settings)
-    elif config is not None:
-        path = config
+    path, settings = _sources(config, defconfig, settings)
     if path is None:
         print("xenvm: create needs a configuration file", file=sys.stderr)
         return USAGE
@@ -42,25 +40,57 @@ def create(
         from xenvm.cli.plan import show
 
         return show(spec)
+    from xenvm.guest.blueprint import settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
 
     monitor.check_actions(spec)
+    spec = settled(spec)  # here, because the monitor must make the same guest again
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
     with open_host() as host:
-        domid = create(host, spec, options, phases)
+        with _Endings():
+            domid = create(host, spec, options, phases)
         if not (no_monitor or foreground):
             monitor.start(open_host, domid, spec, options)
             phases.done("start the monitor")
         if timing:
             print("\n".join(phases.lines()), file=sys.stderr)
         if console:
-            from xenvm.cli.console import attach
-
-            attach(host, domid)
+            _attach(host, domid)
         if foreground:
             monitor.watch(host, domid, spec, options, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
+
+
+def _attach(host: Host, domid: Domid) -> None:
+    from xenvm.cli.console import attach
+
+    attach(host, domid)
+
+
+def _sources(
+    config: str | None, defconfig: str | None, settings: tuple[str, ...]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The configuration file and the settings; the first word may be either."""
+    if config is not None and "=" in config:
+        return defconfig, (config, *settings)
+    return config or defconfig, settings
+
+
+class _Endings:
+    """While it lasts, what ends a process interrupts it as ^C does, so that a creation can be undone."""
+
+    def __enter__(self) -> None:
+        import signal
+
+        self._signal, self._before = signal.signal, {}
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                self._before[number] = signal.signal(number, signal.default_int_handler)
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
+            self._signal(number, handler)
 
 
 def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:

@@ -35,7 +35,8 @@ def list_domains(domain: str | None, verbose: bool, context: bool, cpupool: bool
 
 def _row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupool: bool) -> str:
     mib = (info.tot_pages + info.outstanding_pages) // 256
-    text = f"{'(null)' if name is None else name:<40} {info.domid:5} {mib:5} {info.nr_online_vcpus:5}"
+    shown = "(null)" if name is None else _shown(name)
+    text = f"{shown}{' ' * (40 - len(shown.encode()))} {info.domid:5} {mib:5} {info.nr_online_vcpus:5}"
     text += f"     {state_letters(info)}  {info.cpu_time / 1e9:8.1f}"
     if verbose:
         reason = f"{info.shutdown_code:8x}" if info.shutdown and info.shutdown_code is not None else f"{'-':>8}"
@@ -43,6 +44,11 @@ def _row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupo
     if verbose or context:
         text += f" {'-':>16}"
     return text + (f"{f'Pool-{info.cpupool}':>16}" if cpupool else "")
+
+
+def _shown(name: str) -> str:
+    """A name that every terminal's encoding has: what is no UTF-8 is replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def state_letters(info: DomainInfo) -> str:
@@ -110,7 +116,7 @@ def domname(domain: str) -> int:
         name = names.names(host, [info.domid])[info.domid]
     if name is None:
         raise NoSuchDomain(domain)
-    print(name)
+    print(_shown(name))
     return 0
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE, NO_DOMAIN, EXISTS, TIMEOUT, CONFIG, UNSUPPORTED, REFUSED, DEVICE = range(10)
 """Exit codes, documented in docs/exit-codes.md and kept for ever."""
+INTERRUPTED = 130
+"""As a shell says of a command that ^C ended."""
 
 _CODES: tuple[tuple[type[Exception], int], ...] = (
     (errors.NoSuchDomain, NO_DOMAIN),
@@ -41,21 +43,28 @@ def run(command: Command, values: dict[str, object]) -> int:
         return int(getattr(module, name)(**values) or OK)
     except (errors.XenvmError, XenbusError) as error:
         return _tell(error)
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as error:
+        _tell_notes(error)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone: not an error, and nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return OK
+    except OSError as error:
+        return _tell(error)
 
 
 def _tell(error: Exception) -> int:
     if debug:
         raise error
     print(f"xenvm: {error}", file=sys.stderr)
+    _tell_notes(error)
+    return exit_code(error)
+
+
+def _tell_notes(error: BaseException) -> None:
     for note in getattr(error, "__notes__", ()):
         print(f"xenvm: {note}", file=sys.stderr)
-    return exit_code(error)
 
 
 def exit_code(error: Exception) -> int:

@@ -67,12 +67,13 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
     ramdisk = image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None
     _check_host(spec, facts, kernel)
     banks = layout.banks_for(spec.maxmem)
-    uuid = spec.uuid or random_uuid()
+    spec = settled(spec)
+    assert spec.uuid is not None
     pool = spec.shadow_memory * 1024 if spec.shadow_memory else layout.paging_pool_bytes(spec.maxmem, spec.maxvcpus)
     _check_placement(spec, facts, kernel, ramdisk)
     return Blueprint(
-        spec=spec.replace(uuid=uuid, nics=tuple(map(_chosen_nic, spec.nics))),
-        uuid=uuid,
+        spec=spec,
+        uuid=spec.uuid,
         facts=facts,
         kernel=kernel,
         ramdisk=ramdisk,
@@ -81,6 +82,11 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
         paging_pool=pool,
         passthrough=_passthrough(spec, facts),
     )
+
+
+def settled(spec: GuestSpec) -> GuestSpec:
+    """The same guest with everything chosen that it keeps over reboots: its uuid, its MACs, its bridges."""
+    return spec.replace(uuid=spec.uuid or random_uuid(), nics=tuple(map(_chosen_nic, spec.nics)))
 
 
 def _check_placement(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel, ramdisk: image.Blob | None) -> None:
@@ -95,7 +101,8 @@ def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None
         raise UnsupportedError(f"{kernel.path}: a {kernel.bits}-bit guest, which this host cannot run")
     limit = _MAX_VCPUS[spec.gic_version]
     if spec.maxvcpus > limit:
-        raise _at(spec, "maxvcpus", f"{spec.maxvcpus} vCPUs are too many: a GIC{spec.gic_version} has at most {limit}")
+        key = "maxvcpus" if "maxvcpus" in (spec.places or {}) else "vcpus"
+        raise _at(spec, key, f"{spec.maxvcpus} vCPUs are too many: a GIC{spec.gic_version} has at most {limit}")
     if spec.memory != spec.maxmem:
         raise _at(
             spec,

@@ -32,6 +32,12 @@ class Host:
             self._store = connect()
         return self._store
 
+    def reconnect(self) -> None:
+        """Gives up the store's connection, which was lost; the next use makes a new one."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
     def close(self) -> None:
         """Releases what was opened."""
         if self._store is not None:

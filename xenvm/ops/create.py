@@ -6,11 +6,13 @@ to its end, with its nodes, loop devices and vifs.
 
 from __future__ import annotations
 
+import errno
 import time
 
 from xenbus import bus
+from xenbus.errors import StoreClosed, XenbusError
 from xenbus.perm import parse_perms
-from xenbus.request import Introduce, Mkdir, Remove, SetPerms, Write
+from xenbus.request import Discard, Introduce, SetPerms, Write
 from xenbus.value import Value
 from xenvm.errors import DeviceError, HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, nodes
@@ -102,6 +104,8 @@ class Creation:
     def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases) -> None:
         self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
         self.loader: build.Loader | None = None
+        self._spare: list[Domid] = []
+        """Domains that Xen gave a number in use to."""
 
     def check(self) -> None:
         """Refuses what cannot work on this host now; one round trip to the store, one more for shared disks."""
@@ -136,20 +140,23 @@ class Creation:
         from xenvm.host.plumbing.domids import recent
 
         hyper, request, used = self.host.hyper, build.create_request(self.plan), recent()
-        rejected: list[Domid] = []
         try:
             for _ in range(_DOMID_TRIES):
                 created = hyper.create(request)
                 if created.domid not in used:
                     self.domid = created.domid
                     return created
-                rejected.append(created.domid)
+                self._spare.append(created.domid)
         except HypercallError as error:
             raise build.explain_refusal(self.plan, error) from error
         finally:
-            for domid in rejected:
-                hyper.destroy(domid)
+            self._drop_spare()
         raise HostError(f"all of the last {_DOMID_TRIES} domids were in use within the last minute")
+
+    def _drop_spare(self) -> None:
+        while self._spare:
+            self.host.hyper.destroy(self._spare[-1])
+            self._spare.pop()
 
     def _connect(self, rings: build.Rings, loader: build.Loader) -> None:
         """Writes the guest's nodes, introduces it, and connects its back ends while the images are loaded."""
@@ -175,9 +182,8 @@ class Creation:
 
     def _requests(self, rings: build.Rings) -> Iterator[Request]:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)
-        # Nothing of a former domain of this number; rm of a node whose parent is missing would be an error.
-        yield from (Mkdir("/vm"), Mkdir("/libxl"))
-        yield from (Remove(who.home), Remove(who.vm), Remove(who.private))
+        # Nothing may be left of a former domain of this number.
+        yield from (Discard(who.home), Discard(who.vm), Discard(who.private))
         for node in self._nodes(who, rings):
             yield Write(node.path, node.value)
             if node.perms is not None:
@@ -196,13 +202,35 @@ class Creation:
             yield from device.nodes()
 
     def undo(self, error: BaseException) -> None:
-        """Ends what was begun; what would not go is added to the error as notes."""
+        """Ends what was begun; the error's notes say what became of it."""
         if self.loader is not None:
             self.loader.join()
+        # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.
+        troubles = self.plumbing.undo()
         try:
-            troubles = [] if self.domid < 0 else destroy(self.host, self.domid, self.plan.uuid)
-            self.plumbing.undo()
-        except (XenvmError, OSError) as second:
-            troubles = [f"domain {self.domid} could not be removed: {second}"]
+            self._drop_spare()
+        except HypercallError as second:
+            troubles.append(f"a domain without a guest is left: {second}")
+        if self.domid >= 0:
+            troubles += self._end()
+            if not troubles:
+                error.add_note(f"{self.plan.spec.name}, domain {self.domid}, was not created; nothing of it is left")
         for trouble in troubles:
             error.add_note(trouble)
+
+    def _end(self) -> list[str]:
+        """Removes the domain, over a new connection if the store's was lost; its memory even without any store."""
+        try:
+            try:
+                return destroy(self.host, self.domid, self.plan.uuid)
+            except StoreClosed:
+                self.host.reconnect()
+                return destroy(self.host, self.domid, self.plan.uuid)
+        except (XenvmError, XenbusError, OSError) as error:
+            trouble = f"domain {self.domid} could not be removed whole: {error}"
+        try:
+            self.host.hyper.destroy(self.domid)
+        except HypercallError as error:
+            if error.errno != errno.ESRCH:
+                return [trouble, f"domain {self.domid} still exists: {error}"]
+        return [trouble]

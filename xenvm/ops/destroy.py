@@ -10,17 +10,19 @@ import time
 
 from xenbus import bus
 from xenbus.errors import StoreTimeout
-from xenbus.request import List, Read, Remove, Write
-from xenvm.errors import DeviceError, HypercallError
+from xenbus.request import Discard, List, Write
+from xenvm.errors import HypercallError, XenvmError
 from xenvm.host.plumbing.domids import remember
 from xenvm.host.plumbing.userdata import UserData
-from xenvm.ops.plumb import unplumb
-from xenvm.ops.records import CONSOLES, records
+from xenvm.ops.records import CONSOLES, belongings, known
+from xenvm.ops.unplumb import unplumb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from xenbus.follow import Follower
+    from xenbus.request import Request
     from xenbus.transaction import Transaction
     from xenvm.host.open import Host
     from xenvm.ops.records import Record
@@ -28,31 +30,45 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 10.0
 """How long a back end may take to close, as in libxl."""
-GONE_SECONDS = 5.0
+GONE_SECONDS = 10.0
 """How long other daemons may hold pages of a dead domain before it is called a zombie."""
+_LOOK_SECONDS = 0.02
+_OWN_KINDS = {f"/local/domain/0/backend/{kind}" for kind in ("console", "vbd", "vif", "vuart")}
+"""Where this domain's back ends for guests are."""
 
 
 def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     """Ends a domain and removes all that belongs to it; returns sentences about what would not go."""
     troubles: list[str] = []
-    _ignoring_absence(lambda: host.hyper.pause(domid))
-    devices = records(host, domid)
-    vm = _vm_path(host, domid, uuid)
-    remember(domid)
+    try:
+        host.hyper.pause(domid)
+    except HypercallError:
+        pass  # It would only keep the guest from looking on.
+    found = belongings(host, domid)
+    devices, vm = found.devices, _vm_path(host, domid, uuid, found.vm)
+    _noting(troubles, remember, domid)
     closing = [device for device in devices if device.kind not in CONSOLES and device.state]
     with host.store.follow(["@releaseDomain"]) as death:
         _close_back_ends(host, closing, lambda: _ignoring_absence(lambda: host.hyper.destroy(domid)), troubles)
         for device in closing:
-            _unplumb(host, device, troubles)
+            _noting(troubles, unplumb, host, device)
         _remove_nodes(host, domid, vm, devices)
-        UserData(domid, uuid).delete_all()
-        try:
-            death.wait(
-                lambda _: host.hyper.domain(domid) is None, time.monotonic() + GONE_SECONDS, f"domain {domid} to go"
-            )
-        except StoreTimeout:
+        _noting(troubles, UserData(domid, uuid).delete_all)
+        if not _gone(host, death, domid):
             troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
+
+
+def _gone(host: Host, death: Follower, domid: Domid) -> bool:
+    """Whether the domain has vanished. That the last daemon let go of its pages is told by no event."""
+
+    def vanished(_: object) -> bool:
+        return host.hyper.domain(domid) is None
+
+    try:
+        return death.wait(vanished, time.monotonic() + GONE_SECONDS, f"domain {domid} to go", every=_LOOK_SECONDS)
+    except StoreTimeout:
+        return False
 
 
 def _ignoring_absence(call: Callable[[], object]) -> None:
@@ -63,11 +79,21 @@ def _ignoring_absence(call: Callable[[], object]) -> None:
             raise
 
 
-def _vm_path(host: Host, domid: Domid, uuid: str) -> str:
-    """The domain's /vm directory: not that of its uuid where a successor has taken that over."""
-    text = (host.store.read_or_none(f"/local/domain/{domid}/vm") or b"").decode("ascii", "replace")
-    named, _, own = text.rpartition("/")
-    return text if named == "/vm" and len(own) == len(uuid) else f"/vm/{uuid}"
+def _noting(troubles: list[str], step: Callable[..., object], *arguments: object) -> None:
+    """Does a step that the others do not depend on."""
+    try:
+        step(*arguments)
+    except (XenvmError, OSError) as error:
+        troubles.append(str(error))
+
+
+def _vm_path(host: Host, domid: Domid, uuid: str, recorded: str) -> str | None:
+    """The domain's /vm directory; None where a successor with the same uuid has taken it over."""
+    named, _, own = recorded.rpartition("/")
+    if named == "/vm" and len(own) == len(uuid) and own != uuid:
+        return recorded
+    others = (info for info in host.hyper.domains() if info.domid != domid and info.uuid == uuid)
+    return None if any(others) else f"/vm/{uuid}"
 
 
 def _close_back_ends(host: Host, closing: list[Record], meanwhile: Callable[[], None], troubles: list[str]) -> None:
@@ -79,12 +105,7 @@ def _close_back_ends(host: Host, closing: list[Record], meanwhile: Callable[[], 
     if not closing:
         meanwhile()
         return
-    requests: list[Remove | Write] = [Remove(device.frontend) for device in closing]
-    for device in closing:
-        requests.append(Write(f"{device.backend}/online", "0"))
-        if device.state != "6":
-            requests.append(Write(f"{device.backend}/state", "5"))
-    host.store.transact(requests)
+    host.store.transact(list(_farewells(closing)), checked=False)
     states = {f"{device.backend}/state": device for device in closing}
     with host.store.follow(list(states)) as follower:
         meanwhile()
@@ -95,28 +116,32 @@ def _close_back_ends(host: Host, closing: list[Record], meanwhile: Callable[[], 
             troubles += [f"the back end of {device.name} did not close: {device.backend}" for device in stuck]
 
 
+def _farewells(closing: list[Record]) -> Iterator[Request]:
+    for device in closing:
+        yield Discard(device.frontend)
+    for device in closing:
+        yield Write(f"{device.backend}/online", "0")
+        if device.state != "6":
+            yield Write(f"{device.backend}/state", "5")
+
+
 def _all_closed(values: Mapping[str, bytes | None]) -> bool:
     return all(map(bus.is_closed, values.values()))
 
 
-def _unplumb(host: Host, device: Record, troubles: list[str]) -> None:
-    try:
-        unplumb(host, device)
-    except DeviceError as error:
-        troubles.append(str(error))
+def _remove_nodes(host: Host, domid: Domid, vm: str | None, devices: Sequence[Record]) -> None:
+    """All nodes of the domain, and the back ends' directories that are empty without it, in one transaction.
 
-
-def _remove_nodes(host: Host, domid: Domid, vm: str, devices: list[Record]) -> None:
-    """All nodes of the domain, and the back ends' directories that are empty without it, in one transaction."""
-    own = [f"/local/domain/{domid}", f"/libxl/{domid}", vm]
-    kinds = sorted({device.backend.rpartition(f"/{domid}/")[0] for device in devices})
+    Back ends in this domain go even if a creation that was cut short, or somebody's hand, left no record of them.
+    """
+    own = [Discard(path) for path in (f"/local/domain/{domid}", f"/libxl/{domid}", vm) if path is not None]
+    kinds = sorted({device.backend.rpartition(f"/{domid}/")[0] for device in devices} | _OWN_KINDS)
     parents = sorted({kind.rpartition("/")[0] for kind in kinds})
 
-    def requests(tx: Transaction) -> list[Remove]:
-        asked = [*(Read(path) for path in own), *(List(path) for path in kinds + parents)]
-        replies = tx.batch(asked)
-        doomed = [path for path, reply in zip(own, replies, strict=False) if isinstance(reply, bytes)]
-        children = dict(zip(kinds + parents, replies[len(own) :], strict=True))
+    def requests(tx: Transaction) -> list[Discard]:
+        paths = kinds + parents
+        children = dict(zip(paths, map(known, tx.batch([List(path) for path in paths])), strict=True))
+        doomed = []
         for path in kinds:
             if isinstance(children[path], tuple):
                 doomed.append(path if children[path] == (str(domid),) else f"{path}/{domid}")
@@ -124,6 +149,6 @@ def _remove_nodes(host: Host, domid: Domid, vm: str, devices: list[Record]) -> N
             listing = children[path]
             if isinstance(listing, tuple) and all(f"{path}/{child}" in doomed for child in listing):
                 doomed.append(path)
-        return [Remove(path) for path in doomed]
+        return own + [Discard(path) for path in doomed]
 
     host.store.transact(requests, checked=False)

@@ -6,11 +6,11 @@ One process for each guest, as xl has it, started by `create` once the guest run
 from __future__ import annotations
 
 import os
-import sys
 import time
 
+from xenbus.errors import XenbusError
 from xenbus.request import Write
-from xenvm.errors import ConfigError, XenvmError
+from xenvm.errors import ConfigError, HostError, XenvmError
 from xenvm.guest.blueprint import random_uuid
 from xenvm.host.hyper import SHUTDOWN_REASONS
 from xenvm.ops.create import Options, create
@@ -56,6 +56,8 @@ def watch(host: Host, domid: Domid, spec: GuestSpec, options: Options, say: Say)
             say(f"domain {domid} is gone")
             return
         action = action_for(spec, info.shutdown_code)
+        if action not in _SUPPORTED:
+            action = "destroy"  # As xl does where a soft reset fails, which on ARM it always would.
         say(f"domain {domid} has shut down, reason {info.shutdown_code}: {action}")
         if action == "preserve":
             return
@@ -91,29 +93,39 @@ def _set_aside(host: Host, info: DomainInfo, name: str) -> None:
 
 def start(open_host: Callable[[], Host], domid: Domid, spec: GuestSpec, options: Options) -> None:
     """Watches the guest from a process of its own, which logs to /var/log/xen/xenvm-<name>.log."""
-    if os.fork():
-        return
+    try:
+        if os.fork():
+            return
+    except OSError as error:
+        raise HostError(f"{spec.name} runs as domain {domid}, but nothing watches it: {error.strerror}") from error
     code = 1
     try:
         os.setsid()
         _detach(os.path.join(LOG_FOLDER, f"xenvm-{spec.name}.log"))
-        # The parent's handles stay the parent's: the hypervisor's buffers do not survive a fork.
+        # Handles of its own: the hypervisor's buffers do not survive a fork.
         with open_host() as host:
             watch(host, domid, spec, options, _log)
         code = 0
-    except (XenvmError, OSError) as error:
-        _log(f"{spec.name}: {error}")
+    except (XenvmError, XenbusError, OSError) as error:
+        for text in (f"{spec.name}: {error}", *getattr(error, "__notes__", ())):
+            _log(text)
+    except BaseException:  # nobody else would ever see it
+        import traceback
+
+        _log(traceback.format_exc())
     finally:
         os._exit(code)
 
 
 def _detach(log: str) -> None:
-    """Standard input from nowhere, output into the log."""
+    """Standard input from nowhere, output into the log, and nothing of the parent's left open: as long as this process
+    held the other end of its connection, the store would keep the parent's watches."""
     os.makedirs(os.path.dirname(log), exist_ok=True)
     null, out = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     for source, target in ((null, 0), (out, 1), (out, 2)):
         os.dup2(source, target)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
 
 def _log(text: str) -> None:
-    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", file=sys.stderr, flush=True)
+    os.write(2, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n".encode("utf-8", "backslashreplace"))

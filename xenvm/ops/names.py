@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xenbus.request import Read, Write
 from xenvm.errors import DomainError, DomainExists, NoSuchDomain
+from xenvm.ops.records import known
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ def names(host: Host, domids: Iterable[Domid]) -> dict[Domid, str | None]:
     wanted = list(domids)
     replies = host.store.batch([Read(f"/local/domain/{domid}/name") for domid in wanted])
     return {
-        domid: reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else None
+        domid: name.decode("utf-8", "surrogateescape") if isinstance(name := known(reply), bytes) else None
         for domid, reply in zip(wanted, replies, strict=True)
     }
 
@@ -51,7 +52,7 @@ def check_free(
 ) -> list[object]:
     """Refuses a name or uuid that one of the `domains` has; gives the answers to `also`, asked in the same trip."""
     reads = [Read(f"/local/domain/{info.domid}/name") for info in domains]
-    replies = host.store.batch([*reads, *also])
+    replies = [known(reply) for reply in host.store.batch([*reads, *also])]
     for info, taken in zip(domains, replies, strict=False):
         if taken == name.encode("utf-8", "surrogateescape"):
             raise DomainExists(f"a domain named {name!r} exists already: domid {info.domid}")

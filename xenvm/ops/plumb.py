@@ -13,11 +13,13 @@ from xenvm.errors import DeviceError
 from xenvm.guest import nodes
 from xenvm.guest.nodes import BLOCK_SCRIPT, VIF_SCRIPT
 from xenvm.host.plumbing import block, bridge, scripts
+from xenvm.ops.records import known
+from xenvm.ops.unplumb import error_reader
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from xenbus.request import Request
     from xenvm.guest.blueprint import Blueprint
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
     from xenvm.host.plumbing.locks import FileLock
-    from xenvm.ops.records import Record
 
 
 class Plumbing:
@@ -117,13 +118,18 @@ class Plumbing:
             script, gateway = dict(device.back)["script"], dict(device.back).get("gatewaydev", "")
             name = f"{device.kind} {device.devid}"
             task = scripts.HotplugDevice(name, script, device.kind, domid, device.devid, gateway)
-            scripts.attach(task, _error_reader(self._host, device.backend))
+            scripts.attach(task, error_reader(self._host, device.backend))
 
-    def undo(self) -> None:
-        """Gives back what no node in the store tells of yet."""
+    def undo(self) -> list[str]:
+        """Gives back what no node in the store tells of yet; returns sentences about what would not go."""
+        troubles = []
         for attachment in self._attached.values():
-            attachment.undo()
+            try:
+                attachment.undo()
+            except (DeviceError, OSError) as error:
+                troubles.append(str(error))
         self.committed()
+        return troubles
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -143,6 +149,8 @@ def needs_script(nic: NicSpec) -> str | None:
     """Why a vif's script must be run, None if plumbing it in process does the same."""
     if not _is_default(nic.script, VIF_SCRIPT):
         return "it has a script of its own"
+    if nic.vlan:
+        return "its VLAN is the script's business"
     return bridge.needs_script(nic.bridge or "", nic.ip)
 
 
@@ -178,32 +186,8 @@ def other_disks(host: Host, back_ends: Sequence[str]) -> list[block.OtherDisk]:
         for path in (f"{back_end}/physical-device", f"{back_end}/mode", f"/local/domain/{domid}/vm")
     ]
     texts = [
-        reply.decode("ascii", "replace") if isinstance(reply, bytes) else "" for reply in host.store.batch(requests)
+        value.decode("ascii", "replace") if isinstance(value := known(reply), bytes) else ""
+        for reply in host.store.batch(requests)
     ]
     rows = zip(domids, texts[0::3], texts[1::3], texts[2::3], strict=True)
     return [block.OtherDisk(device, mode, vm, int(domid)) for domid, device, mode, vm in rows if device]
-
-
-def _error_reader(host: Host, back_end: str) -> Callable[[], str | None]:
-    def read() -> str | None:
-        value = host.store.read_or_none(f"{back_end}/hotplug-error")
-        return None if value is None else value.decode("utf-8", "replace")
-
-    return read
-
-
-def unplumb(host: Host, record: Record) -> None:
-    """Takes a closed back end apart: frees its loop device, or runs its script where it has one of its own."""
-    if record.backend_domid or record.back_kind not in ("vbd", "vif"):
-        return
-    script = record.facts.get("script", "")
-    if record.kind == "vbd" and script == BLOCK_SCRIPT:
-        if record.node:
-            block.detach(record.node, record.facts.get("params", ""))
-        return
-    in_process = bridge.needs_script(record.facts.get("bridge", ""), record.facts.get("ip")) is None
-    if record.kind == "vif" and script == VIF_SCRIPT and in_process:
-        return  # netback has removed the interface, and with it the bridge's port.
-    gateway = record.facts.get("gatewaydev", "")
-    task = scripts.HotplugDevice(record.name, script, record.back_kind, record.domid, record.devid, gateway)
-    scripts.detach(task, _error_reader(host, record.backend))

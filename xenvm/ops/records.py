@@ -6,6 +6,8 @@ otherwise make the toolstack remove another guest's devices (XSA-41, XSA-175, XS
 
 from __future__ import annotations
 
+from xenbus.errors import NotFound, StoreError
+from xenbus.path import is_path
 from xenbus.request import List, Read
 from xenbus.value import Value
 from xenvm.types import Domid
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 CONSOLES = ("console", "vuart")
 """Kinds that xenconsoled serves: they have no handshake, their records are just deleted."""
 
-_COPIED = ("script", "params", "mode", "mac", "vifname", "ip", "gatewaydev", "bridge")
+_COPIED = ("script", "params", "mode", "mac", "vifname", "ip", "gatewaydev", "bridge", "vlan")
 
 
 class Record(Value):
@@ -59,16 +61,35 @@ class Record(Value):
         return f"{self.kind} {self.devid} of domain {self.domid}"
 
 
-def records(host: Host, domid: Domid) -> list[Record]:
-    """All devices of a domain, in the order of their creation; four round trips whatever their number."""
+def known(reply: object) -> object:
+    """The value of a reply, None where there is no such node; raises any other refusal."""
+    if isinstance(reply, StoreError):
+        if not isinstance(reply, NotFound):
+            raise reply
+        return None
+    return reply
+
+
+class Belongings(Value):
+    """What the store has of a domain."""
+
+    devices: tuple[Record, ...]
+    """In the order of their creation."""
+    vm: str
+    """The path of its directory that survives reboots, empty if it has none."""
+
+
+def belongings(host: Host, domid: Domid) -> Belongings:
+    """What the store has of a domain, in four round trips whatever the number of devices."""
     store, top = host.store, f"/libxl/{domid}/device"
-    kinds = store.list_or_empty(top)
+    listing, vm = map(known, store.batch([List(top), Read(f"/local/domain/{domid}/vm")]))
+    kinds = listing if isinstance(listing, tuple) else ()
     listings = store.batch([List(f"{top}/{kind}") for kind in kinds])
     places = [
         (kind, devid)
         for kind, listing in zip(kinds, listings, strict=True)
-        if isinstance(listing, tuple)
-        for devid in listing
+        if isinstance(names := known(listing), tuple)
+        for devid in names
         if devid.isascii() and devid.isdecimal()
     ]
     keys = ("backend", *_COPIED)
@@ -79,21 +100,23 @@ def records(host: Host, domid: Domid) -> list[Record]:
         record = _record(domid, kind, int(devid), facts)
         if record is not None:
             found.append(record)
-    return list(_with_back_ends(host, found))
+    return Belongings(tuple(_with_back_ends(host, found)), _text(vm))
 
 
 def _text(reply: object) -> str:
-    return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else ""
+    value = known(reply)
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
 
 
 def _record(domid: Domid, kind: str, devid: int, facts: dict[str, str]) -> Record | None:
     """The record, or None where its back end's path is not of the form that belongs to this device."""
-    parts = facts.get("backend", "").split("/")
-    if len(parts) != 8 or parts[:3] != ["", "local", "domain"] or parts[4] != "backend":
+    path = facts.get("backend", "")
+    parts = path.split("/")
+    if not is_path(path) or len(parts) != 8 or parts[:3] != ["", "local", "domain"] or parts[4] != "backend":
         return None
-    if not parts[3].isdecimal() or parts[6:] != [str(domid), str(devid)]:
+    if not parts[3].isdecimal() or parts[3] != str(int(parts[3])) or parts[6:] != [str(domid), str(devid)]:
         return None
-    return Record(domid, kind, devid, facts["backend"], Domid(int(parts[3])), parts[5], facts, "", "")
+    return Record(domid, kind, devid, path, Domid(int(parts[3])), parts[5], facts, "", "")
 
 
 def _with_back_ends(host: Host, found: list[Record]) -> Iterator[Record]:

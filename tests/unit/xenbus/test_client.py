@@ -25,7 +25,7 @@ from xenbus.errors import (
     Unsupported,
 )
 from xenbus.perm import Perm
-from xenbus.request import IsIntroduced, List, Mkdir, Read, Watch, Write
+from xenbus.request import Discard, IsIntroduced, List, Mkdir, Read, Remove, Watch, Write
 
 
 def soon() -> float:
@@ -271,3 +271,10 @@ def test_opening_a_store_leaves_pyxs_whole(fake: FakeStore) -> None:
         "assert 'pyxs.client' not in sys.modules; import pyxs; pyxs.Client; import pyxs.connection"
     )
     subprocess.run([sys.executable, "-c", script, fake.path], check=True)
+
+
+def test_discarding_what_is_not_there_is_no_error(store: Store) -> None:
+    store.write("/a/b", "x")
+    assert store.batch([Discard("/a/b"), Discard("/a/b"), Discard("/no/such/parent")]) == [None, None, None]
+    assert isinstance(store.batch([Remove("/no/such/parent")])[0], NotFound)
+    assert store.transact([Discard("/no/such/parent"), Write("/c", "y")], checked=False)[0] is None

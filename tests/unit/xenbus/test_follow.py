@@ -141,3 +141,25 @@ def test_a_refused_first_request_is_raised_and_nothing_stays(store: Store, fake:
 def test_a_lost_store_ends_the_wait(store: Store, fake: FakeStore) -> None:
     with store.follow(["/a"]) as follower, pytest.raises(StoreClosed):
         follower.wait(lambda values: fake.disconnect(), soon(), "a")
+
+
+def test_what_no_event_tells_of_is_asked_again(store: Store) -> None:
+    asked: list[float] = []
+
+    def check(values: Mapping[str, bytes | None]) -> bool:
+        asked.append(monotonic())
+        return len(asked) == 3
+
+    with store.follow(["@releaseDomain"]) as follower:
+        assert follower.wait(check, soon(), "the third time", every=0.001)
+
+
+def test_the_deadline_has_a_last_look(store: Store) -> None:
+    asked: list[float] = []
+
+    def check(values: Mapping[str, bytes | None]) -> bool:
+        asked.append(monotonic())
+        return len(asked) == 2
+
+    with store.follow(["/a"]) as follower:
+        assert follower.wait(check, monotonic() + 0.01, "the second time")

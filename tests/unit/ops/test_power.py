@@ -1,0 +1,91 @@
+"""Asking guests to go down, and waiting for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fakehost import UUID, FakeHost
+from xenbus.errors import StoreTimeout
+from xenvm.errors import DomainError
+from xenvm.host.hyper import DomainInfo
+from xenvm.ops import power
+from xenvm.types import Domid
+
+CONTROL = "/local/domain/1/control/shutdown"
+
+
+@pytest.fixture
+def guest(world: FakeHost) -> FakeHost:
+    world.hyper.add(UUID)
+    world.store.put(CONTROL)
+    return world
+
+
+def info(world: FakeHost) -> DomainInfo:
+    return world.hyper.all[Domid(1)].info
+
+
+@pytest.mark.parametrize("command", ["poweroff", "reboot"])
+def test_a_guest_that_listens(guest: FakeHost, command: str) -> None:
+    seen = []
+
+    def kernel(path: str, value: bytes | None) -> None:
+        if value:
+            seen.append(value)
+            guest.store.put(path, "")
+
+    guest.store.on_write(CONTROL, kernel)
+    power.request(guest.host, info(guest), command)
+    assert seen == [command.encode()]
+
+
+def test_a_guest_that_goes_down_without_taking_the_request(guest: FakeHost) -> None:
+    guest.store.on_write(CONTROL, lambda path, value: guest.hyper.go_down(Domid(1), 0))
+    power.request(guest.host, info(guest), "poweroff")
+    assert guest.store.get(CONTROL) == b"poweroff"
+
+
+def test_a_guest_that_vanishes(guest: FakeHost) -> None:
+    guest.store.on_write(
+        CONTROL, lambda path, value: guest.hyper.all.pop(Domid(1), None) and guest.store.drop("/local/domain/1")
+    )
+    power.request(guest.host, info(guest), "poweroff")
+
+
+def test_a_guest_that_does_not_listen(guest: FakeHost) -> None:
+    with pytest.raises(StoreTimeout, match="domain 1 to take the poweroff request") as caught:
+        power.request(guest.host, info(guest), "poweroff", seconds=0)
+    assert caught.value.__notes__ == ["the guest's kernel does not listen on control/shutdown; `xenvm destroy` ends it"]
+
+
+def test_a_guest_that_is_down_already(guest: FakeHost) -> None:
+    guest.hyper.go_down(Domid(1), 3)
+    with pytest.raises(DomainError, match="domain 1 has already gone down"):
+        power.request(guest.host, info(guest), "poweroff")
+    assert guest.store.get(CONTROL) == b"", "nothing is written"
+
+
+def test_waiting_for_several(guest: FakeHost) -> None:
+    guest.hyper.add("99999999-2222-3333-4444-555555555555")
+    deaths = iter([lambda: guest.hyper.go_down(Domid(2), 0), lambda: guest.hyper.destroy(Domid(1))])
+
+    def watch_registered() -> None:
+        death = next(deaths, None)
+        if death:
+            guest.hyper.on_call.pop("domain")  # not again for what the death itself asks
+            death()
+            guest.hyper.on_call["domain"] = watch_registered
+
+    guest.hyper.on_call["domain"] = watch_registered
+    power.wait_down(guest.host, [Domid(1), Domid(2)])
+    assert sorted(guest.hyper.all) == [0, 2]
+
+
+def test_waiting_has_an_end(guest: FakeHost) -> None:
+    with pytest.raises(StoreTimeout, match="the guests to go down"):
+        power.wait_down(guest.host, [Domid(1)], seconds=0)
+
+
+def test_nothing_to_wait_for(guest: FakeHost) -> None:
+    power.wait_down(guest.host, [], seconds=0)
+    power.wait_down(guest.host, [Domid(77)], seconds=0)

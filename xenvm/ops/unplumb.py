@@ -1,0 +1,61 @@
+"""Takes a closed back end apart, whoever put it together: loop devices, and scripts that were run.
+
+What only some guests need is imported only for them: start-up is most of what a short command costs.
+"""
+
+from __future__ import annotations
+
+from xenvm.guest.nodes import BLOCK_SCRIPT, VIF_SCRIPT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xenvm.host.open import Host
+    from xenvm.ops.records import Record
+
+
+def unplumb(host: Host, record: Record) -> None:
+    """Frees the loop device, or runs the script of a device that has one; DeviceError."""
+    if record.backend_domid or record.back_kind not in ("vbd", "vif"):
+        return
+    script = record.facts.get("script", "")
+    if record.kind == "vbd" and script in ("", BLOCK_SCRIPT):
+        _free_loop_device(record)
+    elif record.kind == "vbd" or script not in ("", VIF_SCRIPT) or _vif_script_was_run(record):
+        _run_script(host, record, script)
+    # Else netback has removed the interface, and with it the bridge's port.
+
+
+def _free_loop_device(record: Record) -> None:
+    if record.node:
+        from xenvm.host.plumbing import block
+
+        block.detach(record.node, record.facts.get("params", ""))
+
+
+def _vif_script_was_run(record: Record) -> bool:
+    from xenvm.host.plumbing import bridge
+
+    facts = record.facts
+    return bool(facts.get("script")) and (
+        "vlan" in facts or bridge.needs_script(facts.get("bridge", ""), facts.get("ip")) is not None
+    )
+
+
+def _run_script(host: Host, record: Record, script: str) -> None:
+    from xenvm.host.plumbing import scripts
+
+    gateway = record.facts.get("gatewaydev", "")
+    task = scripts.HotplugDevice(record.name, script, record.back_kind, record.domid, record.devid, gateway)
+    scripts.detach(task, error_reader(host, record.backend))
+
+
+def error_reader(host: Host, back_end: str) -> Callable[[], str | None]:
+    """Reads what a failed script said, from its back end's ``hotplug-error``."""
+
+    def read() -> str | None:
+        value = host.store.read_or_none(f"{back_end}/hotplug-error")
+        return None if value is None else value.decode("utf-8", "replace")
+
+    return read
