@@ -109,6 +109,7 @@ class FakeHost:
             to(loop, name, getattr(self.loops, name))
         # A lock that this very process holds would be waited for without end: better an error.
         to(block, "FileLock", lambda path: locks.FileLock(path, wait=False))
+        to(locks.host_lock, "__defaults__", (str(self.folder / "xl"),))
         to(block.lock, "__defaults__", (str(self.folder / "block"),))
         to(block.detach, "__defaults__", (str(self.folder / "block"),))
         to(userdata.UserData.__init__, "__defaults__", (str(self.folder / "userdata"),))

@@ -33,6 +33,7 @@ class HostFacts(Value):
     gpaddr_bits: int = 40
     directio: bool = False
     """Whether Xen drives an IOMMU."""
+    cpus: frozenset[int] = frozenset(range(128))
 
 
 class Blueprint(Value):
@@ -96,8 +97,7 @@ def _check_placement(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel, ra
 
 
 def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None:
-    wanted = _GUEST_TYPES[kernel.bits]
-    if wanted not in facts.capabilities:
+    if _GUEST_TYPES[kernel.bits] not in facts.capabilities:
         raise UnsupportedError(f"{kernel.path}: a {kernel.bits}-bit guest, which this host cannot run")
     limit = _MAX_VCPUS[spec.gic_version]
     if spec.maxvcpus > limit:
@@ -110,6 +110,9 @@ def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None
             f"memory={spec.memory // 1024} is less than maxmem={spec.maxmem // 1024}, which Xen cannot build on ARM:"
             " make them equal",
         )
+    for key, sets in (("cpus", spec.affinity.hard), ("cpus_soft", spec.affinity.soft)):
+        if any(wanted is not None and not wanted & facts.cpus for wanted in sets):
+            raise _at(spec, key, f"{key}: this host has none of these CPUs, only 0 to {max(facts.cpus)}")
     for disk in spec.disks:
         _check_disk(spec, disk)
     for nic in spec.nics:

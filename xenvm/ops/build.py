@@ -47,8 +47,8 @@ class Rings(Value):
     vuart: Port | None = None
 
 
-def create_request(plan: Blueprint) -> CreateRequest:
-    """The arguments of createdomain."""
+def create_request(plan: Blueprint, pool: int) -> CreateRequest:
+    """The arguments of createdomain, for a guest in the cpupool of this number."""
     spec = plan.spec
     return CreateRequest(
         uuid=plan.uuid,
@@ -60,6 +60,7 @@ def create_request(plan: Blueprint) -> CreateRequest:
         max_maptrack_frames=spec.max_maptrack_frames,
         max_grant_version=spec.max_grant_version,
         iommu=plan.passthrough,
+        cpupool=pool,
     )
 
 
@@ -76,12 +77,12 @@ def prepare(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> Rings:
 
 
 def _pin(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:
-    affinity = plan.spec.affinity
+    affinity, host = plan.spec.affinity, plan.facts.cpus
     for vcpu in range(plan.spec.maxvcpus):
         hard = affinity.hard[vcpu] if vcpu < len(affinity.hard) else None
         soft = affinity.soft[vcpu] if vcpu < len(affinity.soft) else None
         if hard is not None or soft is not None:
-            hyper.set_affinity(domid, vcpu, hard, soft)
+            hyper.set_affinity(domid, vcpu, hard and hard & host, soft and soft & host)
 
 
 def populate(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:

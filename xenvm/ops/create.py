@@ -18,11 +18,13 @@ from xenvm.errors import DeviceError, HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
+from xenvm.host.plumbing.locks import host_lock
 from xenvm.ops import build
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
 from xenvm.ops.plumb import Plumbing
+from xenvm.ops.pools import pool_number
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from xenvm.guest.spec import GuestSpec
     from xenvm.host.hyper import Created, Hypervisor
     from xenvm.host.open import Host
+    from xenvm.host.plumbing.locks import HostLock
 
 BACKEND_SECONDS = 40.0
 """How long back ends and the console daemon may take together."""
@@ -52,12 +55,13 @@ DEFAULTS = Options()
 
 def facts_of(hyper: Hypervisor) -> HostFacts:
     """What a plan needs to know of a hypervisor."""
-    dom0 = hyper.domain(DOM0)
+    dom0, physical = hyper.domain(DOM0), hyper.physinfo()
     return HostFacts(
         release=hyper.version.release,
         capabilities=hyper.version_info().capabilities,
         gpaddr_bits=40 if dom0 is None else dom0.gpaddr_bits,
-        directio=hyper.physinfo().directio,
+        directio=physical.directio,
+        cpus=frozenset(range(physical.max_cpu_id + 1)),
     )
 
 
@@ -104,11 +108,18 @@ class Creation:
     def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases) -> None:
         self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
         self.loader: build.Loader | None = None
+        self._lock: HostLock | None = None
+        self._pool = 0
         self._spare: list[Domid] = []
         """Domains that Xen gave a number in use to."""
 
     def check(self) -> None:
-        """Refuses what cannot work on this host now; one round trip to the store, one more for shared disks."""
+        """Refuses what cannot work on this host now; one round trip to the store, one more for shared disks.
+
+        From here on until the guest's name is in the store no other creation is under way, xl's neither.
+        """
+        self._lock = host_lock()
+        self._pool = pool_number(self.host, self.plan.spec)
         self.plumbing.check()
         domains = self.host.hyper.domains()
         questions = self.plumbing.questions(domains)
@@ -135,11 +146,16 @@ class Creation:
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
 
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
     def _new_domain(self) -> Created:
         """A domain with a number that was not in use a moment ago: old watches might still act on it."""
         from xenvm.host.plumbing.domids import recent
 
-        hyper, request, used = self.host.hyper, build.create_request(self.plan), recent()
+        hyper, request, used = self.host.hyper, build.create_request(self.plan, self._pool), recent()
         try:
             for _ in range(_DOMID_TRIES):
                 created = hyper.create(request)
@@ -163,6 +179,7 @@ class Creation:
         store, console = self.host.store, f"/local/domain/{self.domid}/console/tty"
         store.transact(list(self._requests(rings)), checked=False)
         self.plumbing.committed()
+        self._unlock()
         self.phases.done("write the store")
         devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid)
         states = {f"{device.backend}/state": f"{device.kind} {device.devid}" for device in devices}
@@ -207,6 +224,7 @@ class Creation:
             self.loader.join()
         # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.
         troubles = self.plumbing.undo()
+        self._unlock()
         try:
             self._drop_spare()
         except HypercallError as second:

@@ -22,8 +22,8 @@ HERE = Path(__file__).parent
 
 CALLS = """\
 domain 0
-version_info
 physinfo
+version_info
 domains
 physinfo
 create 2 gic=0 spis=1
@@ -182,7 +182,7 @@ def test_the_phases_have_names(world: FakeHost) -> None:
 def test_the_address_size_is_refused_before_the_vcpus(world: FakeHost) -> None:
     """The wrong order takes a real Xen down; the fake refuses it as the real binding does, so no test can miss it."""
     plan = create.draw(world.spec(), create.facts_of(world.hyper))
-    domid = world.hyper.create(build.create_request(plan)).domid
+    domid = world.hyper.create(build.create_request(plan, 0)).domid
     with pytest.raises(HypercallError, match="set_max_vcpus must come first"):
         world.hyper.set_address_size(domid, 64)
     build.prepare(world.hyper, domid, plan)
