@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypeVar
 
-    from xenbus.link import Call, Group
+    from xenbus.link import Group
     from xenbus.operations import Reply
     from xenbus.port import Port
     from xenbus.transaction import Body
@@ -141,15 +141,11 @@ class Store(Operations):
 
         A list of children that one packet cannot hold stays a TooBig.
         """
-        return self.converse(groups)[1]
-
-    def converse(self, groups: Sequence[Group]) -> tuple[Call, builtins.list[Reply]]:
-        """Like `exchange`; the call tells where in the connection's history the replies are."""
         deadline = monotonic() + self.timeout
         call = self.link.send(groups, deadline)
         self.waits += 1
         self.link.finish(call, deadline, self.timeout)
-        return call, [self._value(*pair) for pair in zip(call.requests, call.replies, strict=True)]
+        return [self._value(*pair) for pair in zip(call.requests, call.replies, strict=True)]
 
     def post(self, requests: Sequence[ask.Request], tx: int = 0) -> None:
         """Sends requests and does not wait; their answers are thrown away."""

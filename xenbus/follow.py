@@ -1,6 +1,8 @@
 """Waits for values in the store: level-triggered, so lost, merged, repeated and reordered events do no harm.
 
-The watches are registered before the values are read; after that, any event only means "read again".
+The watches are registered before the values are read; after that, any event only means "read again". An event counts
+until a read was *sent* after it had come, whatever was under way: xenstored merges a new event into an equal one that
+still waits to be sent, in its place, and so in front of answers that are older than the change.
 """
 
 from __future__ import annotations
@@ -55,7 +57,6 @@ class Follower:
         """
         late = False
         while True:
-            self._refresh()
             result = check(self.values)
             if result is not None and result is not False:
                 return result
@@ -63,6 +64,7 @@ class Follower:
                 raise StoreTimeout(f"gave up waiting for {what}{self._last_seen()}")
             self._link.wait(self._marks.any, _sooner(deadline, every))
             late = deadline is not None and monotonic() >= deadline
+            self._refresh()
 
     def close(self) -> None:
         """Ends the watches, without waiting for the answers."""
@@ -91,13 +93,12 @@ class Follower:
         requests = [*before, *(Read(self._tokens[token]) for token in tokens)]
         if not requests:
             return []
-        call, replies = self._store.converse([(0, requests)])
+        replies = self._store.exchange([(0, requests)])
         done = checked(replies[: len(before)])
         for index, token in enumerate(tokens, len(before)):
             reply = replies[index]
             absent = isinstance(reply, (NotFound, AccessDenied))
             self.values[self._tokens[token]] = None if absent else checked([reply])[0]
-            self._link.settle(self._marks, token, call.first + index)
         return done
 
     def _last_seen(self) -> str:

@@ -31,15 +31,12 @@ _WHOLE_PAYLOAD_MAX = wire.PAYLOAD_MAX - wire.HEADER_SIZE
 
 
 class Call:
-    """Requests that were sent together: `replies` has (whether it is an error, payload) in their order.
+    """Requests that were sent together: `replies` has (whether it is an error, payload) in their order."""
 
-    `first` is how many requests the connection had sent before.
-    """
+    __slots__ = ("missing", "replies", "requests")
 
-    __slots__ = ("first", "missing", "replies", "requests")
-
-    def __init__(self, requests: Sequence[Request], first: int) -> None:
-        self.requests, self.first, self.missing = requests, first, len(requests)
+    def __init__(self, requests: Sequence[Request]) -> None:
+        self.requests, self.missing = requests, len(requests)
         self.replies: list[tuple[bool, bytes]] = [(False, b"")] * len(requests)
 
     def done(self) -> bool:
@@ -48,12 +45,12 @@ class Call:
 
 
 class Marks:
-    """Which watches of one owner had events: token -> how many answers the connection had received before."""
+    """Tokens of the watches of one owner that had events."""
 
     __slots__ = ("of",)
 
     def __init__(self) -> None:
-        self.of: dict[bytes, int] = {}
+        self.of: set[bytes] = set()
 
     def any(self) -> bool:
         """Whether there was an event."""
@@ -70,7 +67,7 @@ class Link:
         self._port = port
         self._decoder = wire.Decoder()
         self._open: dict[int, tuple[Call, int]] = {}
-        self._last_id = self._sent = self._received = self._tokens = 0
+        self._last_id = self._tokens = 0
         self._failure: StoreClosed | None = None
         self._sending = Lock()
         self._lock = Lock()
@@ -90,9 +87,8 @@ class Link:
         with self._sending:
             if self._failure:
                 raise self._failed()
-            call = Call(requests, self._sent)
+            call = Call(requests)
             packets = self._pack(call, groups)
-            self._sent += len(packets)
             for data in packets if self._port.whole_packets else (b"".join(packets),):
                 self._put(data, deadline)
         return call
@@ -152,12 +148,6 @@ class Link:
             tokens = list(marks.of)
             marks.of.clear()
         return tokens
-
-    def settle(self, marks: Marks, token: bytes, answer: int) -> None:
-        """Forgets an event that came before answer number `answer`: what was read then is not older than the event."""
-        with self._lock:
-            if marks.of.get(token, answer + 1) <= answer:
-                del marks.of[token]
 
     # Sending; all while no other thread sends.
 
@@ -254,7 +244,6 @@ class Link:
                 raise wire.PacketError(f"an answer to request {req_id}, which is not open")
             if op != wire.ERROR and op != call.requests[index].op:
                 raise wire.PacketError(f"an answer of {wire.op_name(op)} to {call.requests[index]!r}")
-            self._received += 1
             call.replies[index] = op == wire.ERROR, payload
             call.missing -= 1
 
@@ -265,7 +254,7 @@ class Link:
             raise wire.PacketError("an event without a token")
         marks = self.sinks.get(token)
         if marks is not None:
-            marks.of[token] = self._received
+            marks.of.add(token)
         elif not token.startswith(OWN_TOKEN):
             self.events.append((path.decode("utf-8", "surrogateescape"), token.decode("utf-8", "surrogateescape")))
 

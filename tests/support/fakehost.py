@@ -131,7 +131,8 @@ class FakeHost:
     def config(self, **settings: object) -> str:
         """Text of a configuration: a guest of 64 MiB with one disk and one vif, changed by `settings`."""
         disk = self.folder / "disk.img"
-        disk.exists() or disk.write_bytes(bytes(512))
+        if not disk.exists():
+            disk.write_bytes(bytes(512))
         values: dict[str, object] = {
             "name": "g",
             "uuid": UUID,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from xenvm.errors import DeviceError
 from xenvm.host.plumbing.loop import LoopDevice
@@ -53,6 +54,8 @@ class FakeNet:
         self.count = 0
         """Requests that change something, so far."""
         self.faults: dict[int, OSError] = {}
+        self.late: Callable[[], object] = lambda: None
+        """What happens while somebody waits for news of interfaces."""
         self._next = 10
 
     def __call__(self, groups: int = 0) -> FakeNet:
@@ -62,6 +65,22 @@ class FakeNet:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        return None
+
+    # Its socket: news are there at once, whatever they say.
+
+    @property
+    def socket(self) -> FakeNet:
+        return self
+
+    def settimeout(self, seconds: float) -> None:
+        return None
+
+    def recv(self, size: int) -> bytes:
+        self.late()
+        return b""
+
+    def close(self) -> None:
         return None
 
     # The kernel's drivers.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 10.0
 """How long a back end may take to close, as in libxl."""
+START_SECONDS = 1.0
+"""How long one may take that was only about to start."""
 GONE_SECONDS = 10.0
 """How long other daemons may hold pages of a dead domain before it is called a zombie."""
 _LOOK_SECONDS = 0.02
@@ -100,20 +102,41 @@ def _close_back_ends(host: Host, closing: list[Record], meanwhile: Callable[[], 
     """Removes the front ends and lets the back ends close while the domain's memory is given back.
 
     The order inside the one transaction matters: a back end that finds itself Closing and its front end gone
-    unregisters and ends in Closed; with the front end still there it would wait for it.
+    unregisters and ends in Closed; with the front end still there it would wait for it. A driver that has not
+    started yet may pass over a device that is Closing, and say nothing more: not much is waited for those.
     """
     if not closing:
         meanwhile()
         return
     host.store.transact(list(_farewells(closing)), checked=False)
-    states = {f"{device.backend}/state": device for device in closing}
-    with host.store.follow(list(states)) as follower:
+    started = [device for device in closing if device.state != "1"]
+    with host.store.follow([f"{device.backend}/state" for device in closing]) as follower:
         meanwhile()
-        try:
-            follower.wait(_all_closed, time.monotonic() + CLOSE_SECONDS, "the back ends to close")
-        except StoreTimeout:
-            stuck = [device for path, device in states.items() if not bus.is_closed(follower.values[path])]
-            troubles += [f"the back end of {device.name} did not close: {device.backend}" for device in stuck]
+        if len(started) < len(closing):
+            _await_closed(host, follower, closing, START_SECONDS)
+        troubles += _await_closed(host, follower, started, CLOSE_SECONDS)
+
+
+def _await_closed(host: Host, follower: Follower, devices: Sequence[Record], seconds: float) -> list[str]:
+    """Waits for the back ends of these devices; sentences about those that did not close."""
+    states = {f"{device.backend}/state": device for device in devices}
+
+    def closed(values: Mapping[str, bytes | None]) -> bool:
+        # A driver that was about to start writes its own next state over our Closing: it is asked again.
+        alive = [Write(path, "5") for path in states if not bus.is_closing(values[path])]
+        if alive:
+            host.store.batch(alive)
+        return all(bus.is_closed(values[path]) for path in states)
+
+    try:
+        follower.wait(closed, time.monotonic() + seconds, "the back ends to close")
+    except StoreTimeout:
+        pass
+    return [
+        f"the back end of {device.name} did not close: {device.backend} is {bus.state_name(bus.parse_state(state))}"
+        for path, device in states.items()
+        if not bus.is_closed(state := follower.values[path])
+    ]
 
 
 def _farewells(closing: list[Record]) -> Iterator[Request]:
@@ -125,14 +148,11 @@ def _farewells(closing: list[Record]) -> Iterator[Request]:
             yield Write(f"{device.backend}/state", "5")
 
 
-def _all_closed(values: Mapping[str, bytes | None]) -> bool:
-    return all(map(bus.is_closed, values.values()))
-
-
 def _remove_nodes(host: Host, domid: Domid, vm: str | None, devices: Sequence[Record]) -> None:
     """All nodes of the domain, and the back ends' directories that are empty without it, in one transaction.
 
     Back ends in this domain go even if a creation that was cut short, or somebody's hand, left no record of them.
+    Each domain's part goes before the directories above it: the kernel takes no notice when those go as a whole.
     """
     own = [Discard(path) for path in (f"/local/domain/{domid}", f"/libxl/{domid}", vm) if path is not None]
     kinds = sorted({device.backend.rpartition(f"/{domid}/")[0] for device in devices} | _OWN_KINDS)
@@ -141,11 +161,8 @@ def _remove_nodes(host: Host, domid: Domid, vm: str | None, devices: Sequence[Re
     def requests(tx: Transaction) -> list[Discard]:
         paths = kinds + parents
         children = dict(zip(paths, map(known, tx.batch([List(path) for path in paths])), strict=True))
-        doomed = []
-        for path in kinds:
-            if isinstance(children[path], tuple):
-                doomed.append(path if children[path] == (str(domid),) else f"{path}/{domid}")
-        for path in parents:
+        doomed = [f"{path}/{domid}" for path in kinds if isinstance(children[path], tuple)]
+        for path in paths:
             listing = children[path]
             if isinstance(listing, tuple) and all(f"{path}/{child}" in doomed for child in listing):
                 doomed.append(path)

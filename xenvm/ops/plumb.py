@@ -7,6 +7,7 @@ asks for the scripts, gets them run by the documented protocol (docs/misc/block-
 from __future__ import annotations
 
 import os
+import time
 
 from xenbus.request import List, Read, Write
 from xenvm.errors import DeviceError
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
     from xenvm.host.plumbing.locks import FileLock
+
+INTERFACE_SECONDS = 10.0
+"""How long netback may take to make an interface, once it waits for its front end."""
 
 
 class Plumbing:
@@ -111,6 +115,7 @@ class Plumbing:
 
     def finish(self, domid: Domid) -> None:
         """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
+        self._wait_for_interfaces(domid)
         requests = [request for nic in self._own_nics for request in _onto_bridge(domid, nic)]
         if requests:
             self._host.store.batch_checked(requests)
@@ -119,6 +124,13 @@ class Plumbing:
             name = f"{device.kind} {device.devid}"
             task = scripts.HotplugDevice(name, script, device.kind, domid, device.devid, gateway)
             scripts.attach(task, error_reader(self._host, device.backend))
+
+    def _wait_for_interfaces(self, domid: Domid) -> None:
+        """netback says InitWait a moment before it makes its interface."""
+        names = [bridge.interface_name(domid, nic.devid) for nic in self._plan.spec.nics]
+        if names:
+            with bridge.LinkWatch() as links:
+                links.wait(names, time.monotonic() + INTERFACE_SECONDS)
 
     def undo(self) -> list[str]:
         """Gives back what no node in the store tells of yet; returns sentences about what would not go."""

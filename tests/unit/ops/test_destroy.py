@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.fakehost import BACKENDS, MAC, UUID, FakeHost
-from xenbus.request import SetPerms
 from xenvm.errors import HypercallError
 from xenvm.host.plumbing import domids
 from xenvm.host.plumbing.userdata import UserData
@@ -58,6 +57,7 @@ def test_the_order_of_its_steps(world: FakeHost) -> None:
         "RM /local/domain/1",
         "RM /libxl/1",
         f"RM /vm/{UUID}",
+        *(f"RM {BACKENDS}/{kind}/1" for kind in ("console", "vbd", "vif")),
         *(f"RM {BACKENDS}/{kind}" for kind in ("console", "vbd", "vif")),
         f"RM {BACKENDS}",
     ]
@@ -231,10 +231,40 @@ def test_a_back_end_that_never_closes(world: FakeHost) -> None:
     world.create()
     world.store.closing = False
     assert end(world) == [
-        f"the back end of vbd 51712 of domain 1 did not close: {BACKENDS}/vbd/1/51712",
-        f"the back end of vif 0 of domain 1 did not close: {BACKENDS}/vif/1/0",
+        f"the back end of vbd 51712 of domain 1 did not close: {BACKENDS}/vbd/1/51712 is 5 Closing",
+        f"the back end of vif 0 of domain 1 did not close: {BACKENDS}/vif/1/0 is 5 Closing",
     ]
     assert world.traces() == before, "all the rest is gone"
+
+
+def test_a_back_end_that_was_still_starting(world: FakeHost) -> None:
+    """It writes its own next state over the request to close, after it had looked for its front end."""
+    world.create(vif=None)
+    world.store.closing = False
+    asked: list[bytes] = []
+
+    def start(path: str, value: bytes | None) -> None:
+        if value == b"5":
+            asked.append(value)
+            world.store.put(path, "2" if len(asked) < 3 else "6")
+
+    world.store.on_write(f"{BACKENDS}/vbd/1/51712/state", start)
+    before = world.traces()
+    assert end(world) == []
+    assert len(asked) == 3
+    assert before != world.traces() and not world.store.children("/libxl")
+
+
+def test_a_back_end_that_never_started(world: FakeHost) -> None:
+    """Its driver passes over a device that is Closing when it comes to it: nobody will ever answer."""
+    world.patch.setattr(module, "START_SECONDS", 0.0)
+    before = world.traces()
+    world.create()
+    world.store.closing = False
+    for device in ("vbd/1/51712", "vif/1/0"):
+        world.store.tree[f"{BACKENDS}/{device}/state"] = b"1", ()
+    assert end(world) == []
+    assert world.traces() == before
 
 
 def test_pages_that_another_domain_holds(world: FakeHost) -> None:
@@ -363,13 +393,3 @@ def test_a_conflict_is_tried_again(world: FakeHost) -> None:
         world.store.inject(world.store.count + n, "EAGAIN")
         assert end(world, domid) == []
         assert world.traces() == before
-
-
-def test_permissions_are_no_obstacle(world: FakeHost) -> None:
-    from xenbus.perm import parse_perms
-
-    before = world.traces()
-    world.create()
-    world.host.store.call(SetPerms("/local/domain/1/device/vbd/51712", parse_perms("n1")))
-    assert end(world) == []
-    assert world.traces() == before

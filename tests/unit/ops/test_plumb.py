@@ -95,6 +95,15 @@ def test_two_disks_of_one_guest_may_be_one_file(world: FakeHost) -> None:
     assert len(world.loops.files) == 2
 
 
+def test_an_interface_that_comes_a_moment_later(world: FakeHost) -> None:
+    """netback announces itself first."""
+    plug = world.net.plug
+    world.patch.setattr(world.net, "plug", lambda name: None)
+    world.net.late = lambda: plug("vif1.0")
+    world.create()
+    assert world.net.by_name["vif1.0"].master == 1
+
+
 def test_a_configured_mtu_and_name(world: FakeHost) -> None:
     world.create(vif=[f"mac={MAC},bridge=xenbr0,mtu=9000,vifname=tap7"])
     assert world.net.by_name["tap7"].mtu == 9000

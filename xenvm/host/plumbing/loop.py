@@ -121,14 +121,23 @@ def _inspect(number: int, device: int, inode: int) -> LoopDevice | None:
 def _has_file(fd: int, path: str) -> bool:
     """Whether this is the device's file, by its inode, or by its name if it was removed or replaced meanwhile."""
     real = os.path.realpath(path)
-    fields = _status(fd)
-    if fields[9].rstrip(b"\0") == _name(real):
+    fields, name = _status(fd), _name(real)
+    if fields[9].rstrip(b"\0") == name and (len(name) < _NAME_SIZE - 1 or _full_name(fd) == os.fsencode(real)):
         return True
     try:
         status = os.stat(real)
     except OSError:
         return False
     return fields[:2] == (status.st_dev, status.st_ino)
+
+
+def _full_name(fd: int) -> bytes:
+    """The path of a device's file as sysfs has it: the ioctl's ends after 63 bytes."""
+    try:
+        with open(f"{_SYSFS}/loop{os.minor(os.fstat(fd).st_rdev)}/loop/backing_file", "rb") as file:
+            return file.read().rstrip(b"\n").removesuffix(b" (deleted)")
+    except FileNotFoundError:
+        return b""
 
 
 def _status(fd: int) -> tuple[Any, ...]:

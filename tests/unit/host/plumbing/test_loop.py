@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from xenvm.host.plumbing import loop
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> Path:
-    path = tmp_path / "disk.img"
-    path.write_bytes(b"xen" + bytes(1 << 20))
-    return path
+def image() -> Iterator[Path]:
+    """A file with a short name, which the driver keeps whole; it keeps 63 bytes."""
+    with tempfile.TemporaryDirectory(prefix="loop") as folder:
+        path = Path(folder) / "disk.img"
+        path.write_bytes(b"xen" + bytes(1 << 20))
+        yield path
 
 
 class Driver:
@@ -196,6 +199,23 @@ def test_real_device_with_another_file_is_left_alone(attached: loop.LoopDevice, 
     loop.detach(attached.path, str(image.parent / "next.img"))
     loop.detach(attached.path, str(image.parent / "none.img"))
     assert sysfs(attached, "loop/backing_file") == str(image)
+
+
+def test_real_devices_of_long_names_are_told_apart(image: Path) -> None:
+    """The driver keeps only the beginning of a name, which many files of one folder share."""
+    folder = image.parent / ("x" * 80)
+    folder.mkdir()
+    ours, other = folder / "a.img", folder / "b.img"
+    for path in (ours, other):
+        path.write_bytes(bytes(1 << 20))
+    try:
+        device = loop.attach(str(ours), readonly=False)
+    except HostError as error:
+        pytest.skip(str(error))
+    loop.detach(device.path, str(other))
+    assert loop.backed_by(ours.stat().st_dev, ours.stat().st_ino) == [device]
+    loop.detach(device.path, str(ours))
+    assert loop.backed_by(ours.stat().st_dev, ours.stat().st_ino) == []
 
 
 def test_real_device_over_a_replaced_file_is_freed(attached: loop.LoopDevice, image: Path) -> None:

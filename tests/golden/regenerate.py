@@ -1,0 +1,79 @@
+"""Makes the goldens anew, by the xl of real hosts: ``python -m tests.golden.regenerate SUITE...``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+from tests.golden import stores, trees
+from tests.golden.configs import STORES, STORES_RUNNING, TREES, TREES_GICV2
+from tests.lab.dom0 import Dom0
+from xenvm import lab
+
+# A change between the look and the watch costs a second.
+_CONNECTED = r"""
+for path in $(xenstore-ls -f /local/domain/0/backend | sed -nE 's#^([^ ]*/(vbd|vif)/[0-9]+/[0-9]+/state) = .*#\1#p'); do
+    until [ "$(xenstore-read "$path")" = 4 ]; do timeout 1 xenstore-watch -n 2 "$path" >/dev/null; done
+done
+"""
+
+
+def main(suites: list[str]) -> int:
+    """All goldens of the suites, all suites' if none is named."""
+    for suite in suites or list(lab.SUITES):
+        for gic in (3, 2):
+            options = lab.Options(memory=8192, gic=gic)
+            with lab.up(f"golden-{suite}-gicv{gic}-{os.getpid()}", suite, options) as host:
+                make_trees(host)
+                if gic == 3:
+                    make_stores(host)
+    return 0
+
+
+def make_trees(host: lab.Lab) -> None:
+    """The device trees of one host; its guests never run."""
+    facts = trees.ask_facts(host)
+    folder = trees.FOLDER / f"{facts['xen'][0]}.{facts['xen'][1]}-gicv{facts['gic']}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in TREES if facts["gic"] == 3 else TREES_GICV2:
+        blob = trees.xl_create(host, TREES[name])
+        host.run(["xl", "destroy", TREES[name]["name"]], check=True)
+        (folder / f"{name}.dts").write_text(trees.golden_text(TREES[name], facts, blob))
+        print(f"{folder.name}/{name}.dts", flush=True)
+
+
+def make_stores(host: lab.Lab) -> None:
+    """What xl leaves in the store of one host."""
+    dom0 = Dom0(host)
+    folder = stores.FOLDER / lab.SUITES[host.suite].xen
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in STORES:
+        for state, listing in observe(dom0, "xl", name).items():
+            (folder / f"{name}-{state}.txt").write_text(stores.as_text(listing))
+            print(f"store/{folder.name}/{name}-{state}.txt", flush=True)
+
+
+def observe(dom0: Dom0, tool: str, name: str) -> dict[str, stores.Listing]:
+    """What xl or xenvm leaves in the store for a guest: "paused", and "running" for some guests."""
+    stores.prepare(dom0.lab)
+    guest = STORES[name]["name"]
+    found = {}
+    dom0.ok([tool, "create", "-p", dom0.config(**STORES[name])], timeout=600)
+    try:
+        found["paused"] = stores.look(dom0.lab, guest)
+        if name in STORES_RUNNING:
+            dom0.forget_console(guest)
+            dom0.ok([tool, "unpause", guest])
+            dom0.console(guest, "xenvm-guest: ready")
+            dom0.ok(_CONNECTED)
+            found["running"] = stores.look(dom0.lab, guest)
+    finally:
+        dom0.ok(["xl", "destroy", guest], timeout=600)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
