@@ -118,6 +118,7 @@ class Dom0:
             "nodes": [node for node in nodes if ours.match(node)],
             "loops": self.ok(["losetup", "-a"]).splitlines(),
             "vifs": [word for word in self.ok("ls /sys/class/net").split() if word.startswith("vif")],
+            "back ends": self.ok("ls /sys/bus/xen-backend/devices").split(),
             "userdata": [name for name in self.ok("ls /var/lib/xen").split() if not name.startswith("userdata-d.0.")],
         }
 

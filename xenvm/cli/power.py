@@ -47,7 +47,7 @@ def _ask(command: str, doing: str, domain: str | None, every: bool, wait: bool) 
         for guest in guests:
             # The words that scripts around xl look for, on the stream where xl has them.
             print(f"{doing} domain {guest.domid}", file=sys.stderr)
-            power.request(host, guest, command)
+        power.request(host, guests, command)
         if wait:
             power.wait_down(host, [guest.domid for guest in guests])
     return OK

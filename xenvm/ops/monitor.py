@@ -15,6 +15,7 @@ from xenvm.guest.blueprint import random_uuid
 from xenvm.host.hyper import SHUTDOWN_REASONS
 from xenvm.ops.create import Options, create
 from xenvm.ops.destroy import destroy
+from xenvm.ops.names import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def watch(host: Host, domid: Domid, spec: GuestSpec, options: Options, say: Say)
         say(f"domain {domid} has shut down, reason {info.shutdown_code}: {action}")
         if action == "preserve":
             return
+        spec = spec.replace(name=names(host, [domid])[domid] or spec.name)
         if action == "rename-restart":
             _set_aside(host, info, spec.name)
         else:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 
 from xenbus.errors import StoreTimeout
+from xenbus.request import Write
 from xenvm.errors import DomainError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
@@ -22,21 +23,22 @@ ACK_SECONDS = 60.0
 """How long a guest may take to acknowledge a request, as in libxl."""
 
 
-def request(host: Host, info: DomainInfo, command: str, *, seconds: float = ACK_SECONDS) -> None:
-    """Asks a guest to ``poweroff`` or ``reboot`` and waits until its kernel has taken the request."""
-    if info.shutdown or info.dying:
-        raise DomainError(f"domain {info.domid} has already gone down")
-    path = f"/local/domain/{info.domid}/control/shutdown"
-    host.store.write(path, command)
-    with host.store.follow([path]) as follower:
+def request(host: Host, guests: Sequence[DomainInfo], command: str, *, seconds: float = ACK_SECONDS) -> None:
+    """Asks guests to ``poweroff`` or ``reboot``, all at once, and waits until their kernels have taken the request."""
+    for info in guests:
+        if info.shutdown or info.dying:
+            raise DomainError(f"domain {info.domid} has already gone down")
+    paths = {f"/local/domain/{info.domid}/control/shutdown": info.domid for info in guests}
 
-        def taken(values: Mapping[str, bytes | None]) -> bool:
-            return not values[path] or _is_down(host, info.domid)
+    def deaf(values: Mapping[str, bytes | None]) -> list[Domid]:
+        return [domid for path, domid in paths.items() if values[path] and not _is_down(host, domid)]
 
+    with host.store.follow(list(paths), first=[Write(path, command) for path in paths]) as follower:
         try:
-            follower.wait(taken, time.monotonic() + seconds, f"domain {info.domid} to take the {command} request")
+            follower.wait(lambda values: not deaf(values), time.monotonic() + seconds, f"the {command} to be taken")
         except StoreTimeout as error:
-            error.add_note("the guest's kernel does not listen on control/shutdown; `xenvm destroy` ends it")
+            for domid in deaf(follower.values):
+                error.add_note(f"domain {domid} does not listen on control/shutdown; `xenvm destroy {domid}` ends it")
             raise
 
 

@@ -35,13 +35,13 @@ def test_a_guest_that_listens(guest: FakeHost, command: str) -> None:
             guest.store.put(path, "")
 
     guest.store.on_write(CONTROL, kernel)
-    power.request(guest.host, info(guest), command)
+    power.request(guest.host, [info(guest)], command)
     assert seen == [command.encode()]
 
 
 def test_a_guest_that_goes_down_without_taking_the_request(guest: FakeHost) -> None:
     guest.store.on_write(CONTROL, lambda path, value: guest.hyper.go_down(Domid(1), 0))
-    power.request(guest.host, info(guest), "poweroff")
+    power.request(guest.host, [info(guest)], "poweroff")
     assert guest.store.get(CONTROL) == b"poweroff"
 
 
@@ -49,19 +49,28 @@ def test_a_guest_that_vanishes(guest: FakeHost) -> None:
     guest.store.on_write(
         CONTROL, lambda path, value: guest.hyper.all.pop(Domid(1), None) and guest.store.drop("/local/domain/1")
     )
-    power.request(guest.host, info(guest), "poweroff")
+    power.request(guest.host, [info(guest)], "poweroff")
 
 
 def test_a_guest_that_does_not_listen(guest: FakeHost) -> None:
-    with pytest.raises(StoreTimeout, match="domain 1 to take the poweroff request") as caught:
-        power.request(guest.host, info(guest), "poweroff", seconds=0)
-    assert caught.value.__notes__ == ["the guest's kernel does not listen on control/shutdown; `xenvm destroy` ends it"]
+    with pytest.raises(StoreTimeout, match="the poweroff to be taken; last seen: /local/domain/1/") as caught:
+        power.request(guest.host, [info(guest)], "poweroff", seconds=0)
+    assert caught.value.__notes__ == ["domain 1 does not listen on control/shutdown; `xenvm destroy 1` ends it"]
+
+
+def test_all_guests_are_asked_before_any_is_waited_for(guest: FakeHost) -> None:
+    guest.hyper.add("99999999-2222-3333-4444-555555555555")
+    guests = [found for found in guest.hyper.domains() if found.domid]
+    with pytest.raises(StoreTimeout) as caught:
+        power.request(guest.host, guests, "poweroff", seconds=0)
+    assert len(caught.value.__notes__) == 2
+    assert guest.store.get("/local/domain/2/control/shutdown") == b"poweroff"
 
 
 def test_a_guest_that_is_down_already(guest: FakeHost) -> None:
     guest.hyper.go_down(Domid(1), 3)
     with pytest.raises(DomainError, match="domain 1 has already gone down"):
-        power.request(guest.host, info(guest), "poweroff")
+        power.request(guest.host, [info(guest)], "poweroff")
     assert guest.store.get(CONTROL) == b"", "nothing is written"
 
 
