@@ -34,7 +34,7 @@ lint:
 	@venv=$(VENV) && $(PYTEST) -q tests/unit/test_house.py
 
 bench:
-	@venv=$(VENV) && "$$venv/bin/python" -m bench $(SUITES)
+	@venv=$(VENV) && "$$venv/bin/python" -m bench $(SUITES) && "$$venv/bin/python" -m bench.store_client
 
 golden:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.golden.regenerate $(SUITES)

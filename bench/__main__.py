@@ -1,4 +1,4 @@
-"""``make bench``: xenvm against xl in the same dom0, alternated, with medians and ratios; and the store's client.
+"""``make bench``: xenvm against xl in the same dom0, alternated, with medians and their ratios.
 
 Only the ratios mean something: an emulated dom0 is 20 to 40 times slower than real hardware, and shared machines vary.
 """
@@ -128,7 +128,7 @@ def _echo(stream: int, data: bytes) -> None:
 
 
 def report(host: lab.Lab, found: dict[tuple[str, str], list[float]], rounds: int) -> None:
-    """Prints the table: medians, and the median of the ratios within one round."""
+    """Prints the table: medians and their ratios."""
     print(f"\n{host.suite}, {rounds} rounds, seconds (median), in an emulated dom0")
     print(f"{'':<24} {'xl':>8} {'xenvm':>8} {'ratio':>7}  target")
     for case, target in TARGETS.items():

@@ -26,6 +26,17 @@ until ! xl domid "$1" >/dev/null 2>&1; do read -r _ <&"${W[0]}"; done
 kill "$W_PID"
 """
 
+# Types a command until its answer is in xenconsoled's log (xenconsole drops what was typed before it was ready), and
+# leaves by the escape character; on a terminal, because xenconsole takes no input from anything else.
+TYPE_AND_LEAVE = """
+log=/var/log/xen/console/guest-$1.log mark=$2; shift 2
+{
+    coproc ANSWER { grep -a -m 1 "^$mark" < <(exec tail -n +1 -F "$log" 2>/dev/null); }
+    until read -r -t 3 line <&"${ANSWER[0]}"; do printf '\\necho %s""%s\\n' "${mark:0:3}" "${mark:3}"; done
+    printf '\\x1d'
+} | python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' "$@"
+"""
+
 
 class Dom0:
     """The control domain of one lab."""
@@ -89,6 +100,11 @@ class Dom0:
         result = self.run(["bash", "-c", _WAIT, "wait", path, pattern], timeout=timeout)
         assert result.rc == 0, f"no {pattern!r} in {path}:\n{self.run(['tail', '-n', '40', path]).stdout}"
         return result.stdout.strip()
+
+    def talk(self, tool: str, name: str, mark: str) -> str:
+        """Makes a guest's shell say `mark` over a console client, and gives what the client has shown."""
+        self.forget_console(name)
+        return self.ok(["bash", "-c", TYPE_AND_LEAVE, "type", name, mark, tool, "console", name]).replace("\r", "")
 
     def gone(self, name: str, *, timeout: float = 120.0) -> None:
         """Waits until no domain has this name any more."""

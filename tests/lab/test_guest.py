@@ -52,24 +52,10 @@ def test_guest_and_host_ping_each_other(guest: Dom0) -> None:
     guest.ok(["ping", "-c", "3", "-w", "60", "10.0.0.2"])
 
 
-# Types a command until its answer is in xenconsoled's log (xenconsole drops what was typed before it was ready), and
-# leaves by the escape character; on a terminal, because xenconsole takes no input from anything else.
-TYPE_AND_LEAVE = """
-log=/var/log/xen/console/guest-$1.log mark=$2; shift 2
-{
-    coproc ANSWER { grep -a -m 1 "^$mark" < <(exec tail -n +1 -F "$log" 2>/dev/null); }
-    until read -r -t 3 line <&"${ANSWER[0]}"; do printf '\\necho %s""%s\\n' "${mark:0:3}" "${mark:3}"; done
-    printf '\\x1d'
-} | python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' "$@"
-"""
-
-
 @pytest.mark.parametrize("tool", ["xenvm", "xl"])
 def test_the_console_talks(guest: Dom0, tool: str) -> None:
-    guest.forget_console(NAME)
     mark = f"answer-to-{tool}"
-    shown = guest.ok(["bash", "-c", TYPE_AND_LEAVE, "type", NAME, mark, tool, "console", NAME], timeout=180)
-    assert f"\n{mark}" in shown.replace("\r", "")
+    assert f"\n{mark}" in guest.talk(tool, NAME, mark)
 
 
 def test_xl_sees_it(guest: Dom0) -> None:

@@ -79,7 +79,30 @@ def test_we_destroy_what_xl_created(clean: Dom0) -> None:
     clean.xl("create", config)
     clean.console("theirs", "xenvm-guest: ready")
     assert clean.domains()["theirs"]["vcpus_online"] == 1
+    assert "\nanswer-of-theirs" in clean.talk("xenvm", "theirs", "answer-of-theirs")
     clean.xenvm("destroy", "theirs")
+
+
+def test_we_shut_down_what_xl_created(clean: Dom0) -> None:
+    """xl's own daemon destroys it, as its configuration says."""
+    clean.xl("create", clean.config("theirs"))
+    clean.console("theirs", "xenvm-guest: ready")
+    clean.xenvm("shutdown", "-w", "theirs")
+    clean.gone("theirs")
+
+
+def test_with_the_hosts_hotplug_scripts(clean: Dom0) -> None:
+    disk = clean.disk("scripted")
+    config = clean.config(
+        "scripted",
+        disk=[f"{disk},raw,xvda,rw"],
+        vif=["bridge=xenbr0"],
+        cmdline="console=hvc0 xenvm.disk=xvda guest.write=by-script guest.ip=10.0.0.3/24 guest.ping=10.0.0.1",
+    )
+    clean.xenvm("create", "--hotplug-scripts", config)
+    clean.console("scripted", "xenvm-guest: ping 10.0.0.1 ok")
+    assert clean.ok(["head", "-c", "9", disk]) == "by-script"
+    clean.xenvm("destroy", "scripted")
 
 
 def test_xl_destroys_what_we_created(clean: Dom0) -> None:

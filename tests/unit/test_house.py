@@ -35,6 +35,37 @@ def test_imports_point_down() -> None:
     tool("lint-imports")
 
 
+ROOMS = {
+    "pyxs": ("xenbus/client.py",),
+    "fdt": ("xenvm/guest/dtb.py",),
+    "click": ("xenvm/cli/",),
+    "ctypes": ("xenvm/host/xen/",),
+    "libvirt": ("xenvm/interop/",),
+}
+"""Foreign libraries, and the only places that may import them."""
+
+
+@pytest.mark.parametrize("library", ROOMS)
+def test_foreign_libraries_have_their_rooms(library: str) -> None:
+    for path in PROJECT_FILES:
+        name = str(path.relative_to(TOP))
+        if not name.startswith(ROOMS[library]):
+            assert library not in imported(path), f"{name} imports {library}"
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of all that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "__import__":
+            found |= {str(word.value).partition(".")[0] for word in node.args if isinstance(word, ast.Constant)}
+    return found
+
+
 @pytest.mark.parametrize("path", PROJECT_FILES, ids=lambda path: str(path.relative_to(TOP)))
 def test_sizes_and_docstrings(path: Path) -> None:
     text = path.read_text()

@@ -35,17 +35,25 @@ def attach(host: Host, domid: Domid, kind: str = "pv", number: int = 0, escape: 
 
 def _tty(host: Host, domid: Domid, kind: str, number: int) -> str:
     """The pty that the console daemon in this domain wrote; waits for it."""
-    home = f"/local/domain/{domid}"
-    if kind not in ("pv", "vuart"):
-        raise DomainError(f"a guest on ARM has no {kind!r} console: there are pv and vuart")
-    path = f"{home}/vuart/0/tty" if kind == "vuart" else f"{home}/console/tty"
-    if kind == "pv" and number:
-        path = f"{home}/device/console/{number}/tty"
+    path = _tty_path(domid, kind, number)
     with host.store.follow([path]) as follower:
         value = follower.wait(
-            lambda values: values[path], time.monotonic() + TTY_SECONDS, f"a terminal for domain {domid}"
+            lambda values: values[path] or None, time.monotonic() + TTY_SECONDS, f"a terminal for domain {domid}"
         )
+    owner = host.store.get_perms(path)[0].domid
+    if owner:
+        # A guest that had made this node could lead us to any terminal of this host.
+        raise DomainError(f"{path} was written by domain {owner}, not by a daemon of this host: it is not opened")
     return value.decode("utf-8", "surrogateescape")
+
+
+def _tty_path(domid: Domid, kind: str, number: int) -> str:
+    home = f"/local/domain/{domid}"
+    if kind == "vuart":
+        return f"{home}/vuart/0/tty"
+    if kind != "pv":
+        raise DomainError(f"a guest on ARM has no {kind!r} console: there are pv and vuart")
+    return f"{home}/device/console/{number}/tty" if number else f"{home}/console/tty"
 
 
 def _escape(text: str) -> int:

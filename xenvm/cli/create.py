@@ -36,15 +36,15 @@ def create(
         print("xenvm: create needs a configuration file", file=sys.stderr)
         return USAGE
     spec = _load(path, settings, quiet)
-    if dry_run:
-        from xenvm.cli.plan import show
-
-        return show(spec)
     from xenvm.guest.blueprint import settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
 
     monitor.check_actions(spec)
+    if dry_run:
+        from xenvm.cli.plan import show
+
+        return show(spec)
     spec = settled(spec)  # here, because the monitor must make the same guest again
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
     with open_host() as host:

@@ -48,14 +48,20 @@ def _release(text: str) -> tuple[int, int]:
     major, _, minor = text.partition(".")
     if not (major.isdecimal() and minor.isdecimal()):
         raise ConfigError(f"{text!r} is no version of Xen: give one like 4.20", source="--xen")
-    return int(major), int(minor)
+    release = int(major), int(minor)
+    if not (4, 14) <= release <= (4, 22):
+        raise ConfigError(f"the trees of Xen {text} are not known: give 4.14 to 4.22", source="--xen")
+    return release
 
 
 def _gic(text: str, spec: GuestSpec) -> int:
     versions = {"v2": 2, "v3": 3, "2": 2, "3": 3}
     if text not in versions:
         raise ConfigError(f"{text!r} is no interrupt controller: there are v2 and v3", source="--gic")
-    return versions.get(spec.gic_version, versions[text])
+    version = versions.get(spec.gic_version, versions[text])
+    if version == 2 and spec.maxvcpus > 8:
+        raise ConfigError(f"{spec.maxvcpus} vCPUs are too many: a GICv2 has at most 8", source=spec.source)
+    return version
 
 
 def _kernel(spec: GuestSpec, bits: int) -> image.Kernel:

@@ -42,8 +42,8 @@ def _facts() -> tuple[HostFacts, str]:
     try:
         with open_host() as host:
             return facts_of(host.hyper), "this host"
-    except HostError:
-        return HostFacts(release=(4, 20)), "assumed: this is no Xen host"
+    except HostError as error:
+        return HostFacts(release=(4, 20)), f"assumed, because {error}"
 
 
 def _memory(plan: Blueprint, placed: MemoryLayout) -> Iterator[str]:
@@ -65,6 +65,8 @@ def _nodes(plan: Blueprint) -> Iterator[nodes.Node]:
     yield from nodes.build_nodes(who, sizes, Port(1), "now")
     for disk in spec.disks:
         yield from nodes.disk_device(_DOMID, disk, release).nodes()
+    if spec.vuart:
+        yield from nodes.vuart_device(_DOMID, Port(3)).nodes()
     yield from nodes.console_device(_DOMID, Port(2)).nodes()
     for nic in spec.nics:
         yield from nodes.nic_device(_DOMID, nic, release).nodes()

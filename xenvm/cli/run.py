@@ -52,6 +52,8 @@ def run(command: Command, values: dict[str, object]) -> int:
         return OK
     except OSError as error:
         return _tell(error)
+    except ModuleNotFoundError as error:
+        return _tell(error)  # click, fdt or pyxs is not installed
 
 
 def _tell(error: Exception) -> int:

@@ -72,6 +72,7 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
     assert spec.uuid is not None
     pool = spec.shadow_memory * 1024 if spec.shadow_memory else layout.paging_pool_bytes(spec.maxmem, spec.maxvcpus)
     _check_placement(spec, facts, kernel, ramdisk)
+    dtb.load_package()
     return Blueprint(
         spec=spec,
         uuid=spec.uuid,

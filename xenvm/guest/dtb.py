@@ -335,6 +335,11 @@ def _convert(fdt: Any, node: Node) -> Any:
     return made
 
 
+def load_package() -> None:
+    """Imports what `build` needs, so that its absence is found before a domain is touched; ImportError."""
+    _fdt()
+
+
 def _fdt() -> Any:
     """Imports the package, quietly: its source has an invalid escape sequence that newer Pythons warn about."""
     import warnings

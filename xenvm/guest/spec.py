@@ -1,7 +1,7 @@
 """What guest to build, as values: the meaning of a configuration, before any host is looked at.
 
 Units are in the names' types; ``None`` means "not given, the host or Xen decides". Made from xl.cfg text by
-:mod:`xenvm.guest.settings`; consumed by :mod:`xenvm.guest.blueprint`.
+:mod:`xenvm.guest.load`; consumed by :mod:`xenvm.guest.blueprint`.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from xenvm.host.hyper import (
     CreateRequest,
     VcpuContext,
 )
+from xenvm.ops.shield import Shield
 from xenvm.types import DOM0, PAGE_SHIFT, Domid, Gfn, Gpa, Port
 
 TYPE_CHECKING = False
@@ -131,7 +132,8 @@ class Loader:
         self._hyper, self._domid, self._segments = hyper, domid, segments
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="loader")
-        self._thread.start()
+        with Shield():  # inherited by the thread: signals are the main thread's business
+            self._thread.start()
 
     def _run(self) -> None:
         try:

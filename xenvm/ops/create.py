@@ -25,6 +25,7 @@ from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
 from xenvm.ops.plumb import Plumbing
 from xenvm.ops.pools import pool_number
+from xenvm.ops.shield import Shield
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -158,11 +159,12 @@ class Creation:
         hyper, request, used = self.host.hyper, build.create_request(self.plan, self._pool), recent()
         try:
             for _ in range(_DOMID_TRIES):
-                created = hyper.create(request)
-                if created.domid not in used:
-                    self.domid = created.domid
-                    return created
-                self._spare.append(created.domid)
+                with Shield():
+                    created = hyper.create(request)
+                    if created.domid not in used:
+                        self.domid = created.domid
+                        return created
+                    self._spare.append(created.domid)
         except HypercallError as error:
             raise build.explain_refusal(self.plan, error) from error
         finally:
@@ -219,7 +221,11 @@ class Creation:
             yield from device.nodes()
 
     def undo(self, error: BaseException) -> None:
-        """Ends what was begun; the error's notes say what became of it."""
+        """Ends what was begun, whatever signals come; the error's notes say what became of it."""
+        with Shield():
+            self._undo(error)
+
+    def _undo(self, error: BaseException) -> None:
         if self.loader is not None:
             self.loader.join()
         # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.

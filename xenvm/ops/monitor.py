@@ -16,6 +16,7 @@ from xenvm.host.hyper import SHUTDOWN_REASONS
 from xenvm.ops.create import Options, create
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import names
+from xenvm.ops.shield import Shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,16 +63,23 @@ def watch(host: Host, domid: Domid, spec: GuestSpec, options: Options, say: Say)
         say(f"domain {domid} has shut down, reason {info.shutdown_code}: {action}")
         if action == "preserve":
             return
-        spec = spec.replace(name=names(host, [domid])[domid] or spec.name)
-        if action == "rename-restart":
-            _set_aside(host, info, spec.name)
-        else:
-            for trouble in destroy(host, domid, info.uuid):
-                say(trouble)
-        if action == "destroy":
+        spec = spec.replace(name=names(host, [domid])[domid] or spec.name, uuid=info.uuid)
+        with Shield():
+            successor = _act(host, info, spec, action, options, say)
+        if successor is None:
             return
-        domid = create(host, spec.replace(uuid=info.uuid), options.replace(paused=False))
+        domid = successor
         say(f"{spec.name} is domain {domid} now")
+
+
+def _act(host: Host, info: DomainInfo, spec: GuestSpec, action: str, options: Options, say: Say) -> Domid | None:
+    """Does what follows; the guest's new domid if it is restarted."""
+    if action == "rename-restart":
+        _set_aside(host, info, spec.name)
+    else:
+        for trouble in destroy(host, info.domid, info.uuid):
+            say(trouble)
+    return None if action == "destroy" else create(host, spec, options.replace(paused=False))
 
 
 def _wait_down(host: Host, domid: Domid) -> DomainInfo | None:

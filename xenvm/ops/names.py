@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenbus.request import Read, Write
+from xenbus.request import Read
 from xenvm.errors import DomainError, DomainExists, NoSuchDomain
 from xenvm.ops.records import known
 from xenvm.types import Domid
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xenbus.request import Request
+    from xenbus.transaction import Transaction
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
 
@@ -64,11 +65,24 @@ def check_free(
 
 def rename(host: Host, who: str, new_name: str) -> None:
     """Gives a domain another name, which must be free."""
-    info = find(host, who)
+    from xenvm.host.plumbing.locks import host_lock
+
     check_name(new_name)
-    check_free(host, host.hyper.domains(), new_name, None)
-    writes = [Write(f"/local/domain/{info.domid}/name", new_name), Write(f"/vm/{info.uuid}/name", new_name)]
-    host.store.transact(writes if info.domid else writes[:1])
+    with host_lock():
+        info = find(host, who)
+        check_free(host, host.hyper.domains(), new_name, None)
+        host.store.retry(lambda tx: _rename(tx, info.domid, new_name))
+
+
+def _rename(tx: Transaction, domid: Domid, name: str) -> None:
+    """Writes both names, unless the domain has gone: nothing of it must come back."""
+    home = f"/local/domain/{domid}"
+    if tx.read_or_none(f"{home}/name") is None:
+        raise NoSuchDomain(domid)
+    tx.write(f"{home}/name", name)
+    vm = (tx.read_or_none(f"{home}/vm") or b"").decode("ascii", "replace")
+    if vm.startswith("/vm/") and tx.read_or_none(vm) is not None:
+        tx.write(f"{vm}/name", name)
 
 
 def check_name(name: str) -> None:

@@ -15,6 +15,7 @@ from xenvm.guest import nodes
 from xenvm.guest.nodes import BLOCK_SCRIPT, VIF_SCRIPT
 from xenvm.host.plumbing import block, bridge, scripts
 from xenvm.ops.records import known
+from xenvm.ops.shield import Shield
 from xenvm.ops.unplumb import error_reader
 from xenvm.types import Domid
 
@@ -90,7 +91,8 @@ class Plumbing:
         """Loop devices for the files, under the lock that `check` took."""
         for disk in self._own_disks:
             target = self._targets[disk.devid]
-            self._attached[disk.devid] = block.attach(target, _mode(disk), vm=self._vm, others=self._others)
+            with Shield():
+                self._attached[disk.devid] = block.attach(target, _mode(disk), vm=self._vm, others=self._others)
 
     def disks(self, domid: Domid) -> list[nodes.Device]:
         """The vbds; those plumbed here have their hotplug nodes already, so blkback opens them at once."""

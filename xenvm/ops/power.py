@@ -8,13 +8,15 @@ from __future__ import annotations
 import time
 
 from xenbus.errors import StoreTimeout
-from xenbus.request import Write
+from xenbus.request import Read, Write
 from xenvm.errors import DomainError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from xenbus.request import Request
+    from xenbus.transaction import Transaction
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
     from xenvm.types import Domid
@@ -33,13 +35,20 @@ def request(host: Host, guests: Sequence[DomainInfo], command: str, *, seconds: 
     def deaf(values: Mapping[str, bytes | None]) -> list[Domid]:
         return [domid for path, domid in paths.items() if values[path] and not _is_down(host, domid)]
 
-    with host.store.follow(list(paths), first=[Write(path, command) for path in paths]) as follower:
+    host.store.transact(lambda tx: _commands(tx, list(paths), command))
+    with host.store.follow(list(paths)) as follower:
         try:
             follower.wait(lambda values: not deaf(values), time.monotonic() + seconds, f"the {command} to be taken")
         except StoreTimeout as error:
             for domid in deaf(follower.values):
                 error.add_note(f"domain {domid} does not listen on control/shutdown; `xenvm destroy {domid}` ends it")
             raise
+
+
+def _commands(tx: Transaction, paths: list[str], command: str) -> list[Request]:
+    """Writes to those guests that are still there: nothing of one that has gone must come back."""
+    there = tx.batch([Read(path) for path in paths])
+    return [Write(path, command) for path, value in zip(paths, there, strict=True) if isinstance(value, bytes)]
 
 
 def wait_down(host: Host, domids: Iterable[Domid], *, seconds: float | None = None) -> None:

@@ -20,6 +20,7 @@ def pair(world: FakeHost) -> FakeHost:
     for name, uuid in (("alpha", UUID), ("7", OTHER)):
         domid = world.hyper.add(uuid).domid
         world.store.put(f"/local/domain/{domid}/name", name)
+        world.store.put(f"/local/domain/{domid}/vm", f"/vm/{uuid}")
         world.store.put(f"/vm/{uuid}/name", name)
     return world
 
@@ -73,6 +74,13 @@ def test_taken_names_and_uuids(pair: FakeHost) -> None:
         names.check_free(pair.host, domains, "alpha", None)
     with pytest.raises(DomainExists, match=f"a domain with uuid {OTHER} exists already: domid 2"):
         names.check_free(pair.host, domains, "gamma", OTHER)
+
+
+def test_rename_brings_nothing_back(pair: FakeHost) -> None:
+    pair.store.drop("/local/domain/1")
+    with pytest.raises(NoSuchDomain):
+        names.rename(pair.host, "1", "beta")
+    assert pair.store.get("/local/domain/1/name") is None
 
 
 def test_rename(pair: FakeHost) -> None:

@@ -60,6 +60,7 @@ def test_a_guest_that_does_not_listen(guest: FakeHost) -> None:
 
 def test_all_guests_are_asked_before_any_is_waited_for(guest: FakeHost) -> None:
     guest.hyper.add("99999999-2222-3333-4444-555555555555")
+    guest.store.put("/local/domain/2/control/shutdown", "")
     guests = [found for found in guest.hyper.domains() if found.domid]
     with pytest.raises(StoreTimeout) as caught:
         power.request(guest.host, guests, "poweroff", seconds=0)

@@ -97,7 +97,7 @@ def host_lock(path: str = XL_LOCK) -> HostLock:
 
 def _open(path: str, mode: int) -> int:
     """Opens or makes a lock file; its folder too, since /run is empty after a boot."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         try:
             return os.open(path, flags, mode)
