@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from tests.golden import stores, trees
 from tests.golden.configs import STORES, STORES_RUNNING, TREES, TREES_GICV2
@@ -34,26 +35,31 @@ def main(suites: list[str]) -> int:
 def make_trees(host: lab.Lab) -> None:
     """The device trees of one host; its guests never run."""
     facts = trees.ask_facts(host)
-    folder = trees.FOLDER / f"{facts['xen'][0]}.{facts['xen'][1]}-gicv{facts['gic']}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    made = {}
     for name in TREES if facts["gic"] == 3 else TREES_GICV2:
+        print(f"{host.name}: device tree {name}", flush=True)
         blob = trees.xl_create(host, TREES[name])
         host.run(["xl", "destroy", TREES[name]["name"]], check=True)
-        (folder / f"{name}.dts").write_text(trees.golden_text(TREES[name], facts, blob))
-        print(f"{folder.name}/{name}.dts", flush=True)
+        made[f"{name}.dts"] = trees.golden_text(TREES[name], facts, blob)
+    _replace(trees.FOLDER / "{}.{}-gicv{}".format(*facts["xen"], facts["gic"]), made)
 
 
 def make_stores(host: lab.Lab) -> None:
     """What xl leaves in the store of one host."""
-    dom0 = Dom0(host)
-    folder = stores.FOLDER / lab.SUITES[host.suite].xen
+    made = {}
+    for name in STORES:
+        print(f"{host.name}: store {name}", flush=True)
+        for state, listing in observe(Dom0(host), "xl", name).items():
+            made[f"{name}-{state}.txt"] = stores.as_text(listing)
+    _replace(stores.FOLDER / lab.SUITES[host.suite].xen, made)
+
+
+def _replace(folder: Path, files: dict[str, str]) -> None:
+    """A folder's goldens by others, once all of them are there."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in STORES:
-        for state, listing in observe(dom0, "xl", name).items():
-            (folder / f"{name}-{state}.txt").write_text(stores.as_text(listing))
-            print(f"store/{folder.name}/{name}-{state}.txt", flush=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
 
 
 def observe(dom0: Dom0, tool: str, name: str) -> dict[str, stores.Listing]:

@@ -19,7 +19,7 @@ FOLDER = HERE / "store"
 Listing = dict[str, tuple[str, str]]
 """Path: value, and permissions as xenstore-ls prints them; the guest's domid is D."""
 
-_FRONT, _BACK, _RECORD = "/local/domain/D/device", "/local/domain/0/backend", "/libxl/D/device"
+_FRONT, _BACK = "/local/domain/D/device", "/local/domain/0/backend"
 _VARYING = (
     (r".*/(frontend-id|domid)", r".+", "D"),
     (r"/vm/[^/]+/start_time", r"\d+\.\d\d", "TIME"),
@@ -33,10 +33,7 @@ _VARYING = (
 
 LATER = (
     (rf"{_BACK}/(vbd|vif)/D/\d+/state", "the back end's driver, which is ready for its guest"),
-    (
-        rf"{_BACK}/(vbd|vif)/D/\d+/(feature-.+|multi-queue-.+|max-ring-.+)",
-        "the driver tells its abilities",
-    ),
+    (rf"{_BACK}/(vbd|vif)/D/\d+/(feature-.+|multi-queue-.+|max-ring-.+)", "the driver, which tells its abilities"),
     (rf"{_BACK}/vbd/D/\d+/(node|physical-device|physical-device-path)", "whoever attached the disk"),
     (rf"{_BACK}/(vbd|vif)/D/\d+/hotplug-status", "whoever attached the disk or plugged the vif"),
     (r"/local/domain/D/(console|vuart/0)/tty", "xenconsoled"),
@@ -44,7 +41,11 @@ LATER = (
 """Paths that others than the toolstack's nodes fill, before the guest runs, and who does."""
 
 DIFFERENCES: tuple[tuple[str, str], ...] = ()
-"""Paths where what xenvm leaves differs from what xl leaves, and why."""
+"""Paths where what xenvm leaves differs from what xl leaves, and why: nothing in a guest's own nodes does.
+
+Outside of them, the script that xl runs for a vif with a ``vifname`` takes that name for a domid and leaves a stray
+``/local/domain/VIFNAME/device/vif/VIFNAME/mtu``, which nobody reads or removes. xenvm does not write it.
+"""
 
 _NODE = re.compile(r'(/[^ ]*) = "(.*)"   \((.*)\)')
 
