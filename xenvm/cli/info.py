@@ -59,7 +59,7 @@ def _facts(hyper: Hypervisor) -> dict[str, str]:
         "xen_caps": texts.capabilities,
         "xen_scheduler": hyper.scheduler(),
         "xen_pagesize": str(texts.pagesize),
-        "platform_params": "virt_start=0x200000",
+        "platform_params": f"virt_start={texts.virt_start:#x}",
         "xen_changeset": texts.changeset,
         "xen_commandline": texts.commandline,
         "cc_compiler": texts.compiler,

@@ -58,6 +58,8 @@ class VersionInfo(Value):
     compile_date: str = ""
     build_id: str = ""
     pagesize: int = 4096
+    virt_start: int = 0
+    """Where Xen's own address space begins, as it tells (platform_parameters)."""
 
 
 class PhysInfo(Value):

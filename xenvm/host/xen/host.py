@@ -41,7 +41,14 @@ class HostOperations(Operations):
             compile_date=date,
             build_id=self._build_id(),
             pagesize=checked(self._calls.hypercall(XEN_VERSION, 7, 0), "xen_version"),
+            virt_start=self._virt_start(),
         )
+
+    def _virt_start(self) -> int:
+        with self._calls.buffer() as buffer:
+            checked(self._calls.hypercall(XEN_VERSION, 5, buffer.put(bytes(8))), "xen_version")
+            (start,) = unpack_from("<Q", buffer.view)
+        return int(start)
 
     def physinfo(self) -> PhysInfo:
         """Resources of the host."""

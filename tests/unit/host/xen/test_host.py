@@ -24,6 +24,7 @@ def test_version_info(hyper: XenHypervisor, fake: FakeCalls) -> None:
     fake.answers[XEN_VERSION, 2] = answer(pack("64s16s32s32s", b"gcc 12", b"me", b"here", b"today"))
     fake.answers[XEN_VERSION, 3] = answer(b"xen-3.0-aarch64 xen-3.0-armv7l \0")
     fake.answers[XEN_VERSION, 4] = answer(b"Tue\0junk")
+    fake.answers[XEN_VERSION, 5] = answer(pack("<Q", 0x200000))
     fake.answers[XEN_VERSION, 7] = 4096
     fake.answers[XEN_VERSION, 9] = answer(b"dom0_mem=1G")
     fake.answers[XEN_VERSION, 10] = answer(b"\xab\xcd\xef", 4, result=3)
@@ -38,6 +39,7 @@ def test_version_info(hyper: XenHypervisor, fake: FakeCalls) -> None:
         "compile_date": "today",
         "build_id": "abcdef",
         "pagesize": 4096,
+        "virt_start": 0x200000,
     }
     fake.answers[XEN_VERSION, 10] = -ENODATA
     assert hyper.version_info().build_id == ""
