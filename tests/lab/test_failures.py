@@ -152,8 +152,8 @@ def test_no_console_daemon(clean: Dom0) -> None:
     config = clean.config("mute", memory=64, kernel=KERNEL32, ramdisk=None)
     clean.ok(f"{IMPATIENT} >/root/impatient && chmod +x /root/impatient && grep -q BACKEND_SECONDS /root/impatient")
     result = clean.run(
-        f"kill -STOP $(pidof xenconsoled); /root/impatient create -q {config}; code=$?;"
-        " kill -CONT $(pidof xenconsoled); exit $code"
+        f"kill -STOP $(pgrep -x xenconsoled); /root/impatient create -q {config}; code=$?;"
+        " kill -CONT $(pgrep -x xenconsoled); exit $code"
     )
     assert result.rc == 5
     first, second = result.stderr.splitlines()
