@@ -100,7 +100,7 @@ def install(host: lab.Lab) -> None:
     host.write(PLAIN, CONFIG)
     host.write(DEVICES, CONFIG + DEVICE_LINES)
     host.run(
-        f"rm -rf {FOLDER} && mkdir {FOLDER} && cd {FOLDER} && tar xf /root/bench.tar && cp -r /mnt/deps/* . &&"
+        f"rm -rf {FOLDER} && mkdir -p {FOLDER} && cd {FOLDER} && tar xf /root/bench.tar && cp -r /mnt/deps/* . &&"
         " python3 -m compileall -q . ; truncate -s 64M /srv/disks/bench.img; xenvm-bench list",
         check=True,
         timeout=600,
