@@ -12,7 +12,7 @@ from xenvm.types import DOM0, Domid, KiB, Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from xenvm.guest.spec import DiskSpec, NicSpec
 
@@ -298,13 +298,3 @@ def _device_type(disk: DiskSpec) -> str:
 
 def _flag(value: bool) -> str:
     return "1" if value else "0"
-
-
-def merged(parts: Sequence[Iterator[Node]]) -> tuple[Node, ...]:
-    """One list of nodes in which a later value for the same path replaces the earlier one in place."""
-    seen: dict[str, Node] = {}
-    for part in parts:
-        for node in part:
-            before = seen.get(node.path)
-            seen[node.path] = node if before is None else node.replace(perms=node.perms or before.perms)
-    return tuple(seen.values())
