@@ -60,13 +60,8 @@ def _memory(plan: Blueprint, placed: MemoryLayout) -> Iterator[str]:
 def _nodes(plan: Blueprint) -> Iterator[nodes.Node]:
     spec, release = plan.spec, plan.facts.release
     who = nodes.Identity(_DOMID, plan.uuid, spec.name)
-    yield from nodes.domain_nodes(who)
-    sizes = nodes.Sizes(spec.maxmem, spec.memory, spec.vcpus, spec.maxvcpus)
-    yield from nodes.build_nodes(who, sizes, Port(1), "now")
-    for disk in spec.disks:
-        yield from nodes.disk_device(_DOMID, disk, release).nodes()
-    if spec.vuart:
-        yield from nodes.vuart_device(_DOMID, Port(3)).nodes()
-    yield from nodes.console_device(_DOMID, Port(2)).nodes()
-    for nic in spec.nics:
-        yield from nodes.nic_device(_DOMID, nic, release).nodes()
+    ports = nodes.Ports(Port(1), Port(2), Port(3) if spec.vuart else None)
+    disks = [nodes.disk_device(_DOMID, disk, release) for disk in spec.disks]
+    return nodes.guest_nodes(
+        who, spec, ports, "now", disks, [nodes.nic_device(_DOMID, nic, release) for nic in spec.nics]
+    )

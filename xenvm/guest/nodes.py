@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xenvm.guest.spec import DiskSpec, NicSpec
+    from xenvm.guest.spec import DiskSpec, GuestSpec, NicSpec
 
     Entries = tuple[tuple[str, str], ...]
 
@@ -57,6 +57,14 @@ class Identity(Value):
     def private(self) -> str:
         """The toolstack's own directory, which the guest cannot read."""
         return f"/libxl/{self.domid}"
+
+
+class Ports(Value):
+    """The guest's ends of the event channels to the daemons."""
+
+    store: Port
+    console: Port
+    vuart: Port | None = None
 
 
 class Sizes(Value):
@@ -298,3 +306,16 @@ def _device_type(disk: DiskSpec) -> str:
 
 def _flag(value: bool) -> str:
     return "1" if value else "0"
+
+
+def guest_nodes(
+    who: Identity, spec: GuestSpec, ports: Ports, start_time: str, disks: list[Device], nics: list[Device]
+) -> Iterator[Node]:
+    """All nodes of a guest, in the order in which libxl makes them."""
+    yield from domain_nodes(who)
+    yield from build_nodes(who, Sizes(spec.maxmem, spec.memory, spec.vcpus, spec.maxvcpus), ports.store, start_time)
+    consoles = [console_device(who.domid, ports.console)]
+    if ports.vuart is not None:
+        consoles.insert(0, vuart_device(who.domid, ports.vuart))
+    for device in [*disks, *consoles, *nics]:
+        yield from device.nodes()

@@ -6,10 +6,10 @@ size, limits and page pool before RAM, grants before the store is told.
 
 from __future__ import annotations
 
-from xenbus.value import Value
 from xenvm.errors import ConfigError, HypercallError, UnsupportedError
 from xenvm.guest import layout
 from xenvm.guest.image import Held
+from xenvm.guest.nodes import Ports
 from xenvm.host.hyper import (
     PARAM_CALLBACK_IRQ,
     PARAM_CONSOLE_EVTCHN,
@@ -21,7 +21,7 @@ from xenvm.host.hyper import (
     VcpuContext,
 )
 from xenvm.ops.shield import Shield
-from xenvm.types import DOM0, PAGE_SHIFT, Domid, Gfn, Gpa, Port
+from xenvm.types import DOM0, PAGE_SHIFT, Domid, Gfn, Gpa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,14 +38,6 @@ _GRANT_CONSOLE, _GRANT_STORE = 0, 1
 _CONSOLE_CONNECTION = 0xC10
 """Offset of the byte that says whether somebody serves the console, in its ring page; from Xen 4.21 on."""
 _GIC_NUMBERS = {"default": 0, "v2": 2, "v3": 3}
-
-
-class Rings(Value):
-    """The guest's ends of the event channels to the daemons."""
-
-    store: Port
-    console: Port
-    vuart: Port | None = None
 
 
 def create_request(plan: Blueprint, pool: int) -> CreateRequest:
@@ -65,7 +57,7 @@ def create_request(plan: Blueprint, pool: int) -> CreateRequest:
     )
 
 
-def prepare(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> Rings:
+def prepare(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> Ports:
     """vCPUs, limits, event channels and page pool: everything that must come before the first page."""
     hyper.set_max_vcpus(domid, plan.spec.maxvcpus)
     hyper.set_address_size(domid, plan.kernel.bits)
@@ -74,7 +66,7 @@ def prepare(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> Rings:
     store = hyper.alloc_unbound(domid, DOM0)
     console = hyper.alloc_unbound(domid, DOM0)
     hyper.set_paging_pool(domid, plan.paging_pool)
-    return Rings(store, console)
+    return Ports(store, console)
 
 
 def _pin(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:
@@ -101,7 +93,7 @@ def populate(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:
     hyper.cache_flush(domid, pages[0], len(pages))
 
 
-def connect_rings(hyper: Hypervisor, domid: Domid, plan: Blueprint, rings: Rings) -> Rings:
+def connect_rings(hyper: Hypervisor, domid: Domid, plan: Blueprint, rings: Ports) -> Ports:
     """Tells the guest where its rings are and lets the daemons map them; makes the vuart."""
     hyper.set_params(
         domid,

@@ -176,7 +176,7 @@ class Creation:
             self.host.hyper.destroy(self._spare[-1])
             self._spare.pop()
 
-    def _connect(self, rings: build.Rings, loader: build.Loader) -> None:
+    def _connect(self, rings: nodes.Ports, loader: build.Loader) -> None:
         """Writes the guest's nodes, introduces it, and connects its back ends while the images are loaded."""
         store, console = self.host.store, f"/local/domain/{self.domid}/console/tty"
         store.transact(list(self._requests(rings)), checked=False)
@@ -199,7 +199,7 @@ class Creation:
         self.plumbing.finish(self.domid)
         self.phases.done("plumb the vifs")
 
-    def _requests(self, rings: build.Rings) -> Iterator[Request]:
+    def _requests(self, rings: nodes.Ports) -> Iterator[Request]:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)
         # Nothing may be left of a former domain of this number.
         yield from (Discard(who.home), Discard(who.vm), Discard(who.private))
@@ -208,17 +208,9 @@ class Creation:
             if node.perms is not None:
                 yield SetPerms(node.path, parse_perms(node.perms))
 
-    def _nodes(self, who: nodes.Identity, rings: build.Rings) -> Iterator[nodes.Node]:
-        spec = self.plan.spec
-        yield from nodes.domain_nodes(who)
-        sizes = nodes.Sizes(spec.maxmem, spec.memory, spec.vcpus, spec.maxvcpus)
-        yield from nodes.build_nodes(who, sizes, rings.store, f"{time.time():.2f}")
-        disks = self.plumbing.disks(self.domid)
-        consoles = [nodes.console_device(self.domid, rings.console)]
-        if rings.vuart is not None:
-            consoles.insert(0, nodes.vuart_device(self.domid, rings.vuart))
-        for device in [*disks, *consoles, *self.plumbing.nics(self.domid)]:
-            yield from device.nodes()
+    def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
+        disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
+        return nodes.guest_nodes(who, self.plan.spec, rings, f"{time.time():.2f}", disks, nics)
 
     def undo(self, error: BaseException) -> None:
         """Ends what was begun, whatever signals come; the error's notes say what became of it."""
