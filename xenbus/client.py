@@ -7,10 +7,11 @@ next request. No type of pyxs leaves this module.
 
 from __future__ import annotations
 
+import _socket
 import os
-import sys
 from time import monotonic
 
+from xenbus import frugal
 from xenbus import request as ask
 from xenbus.errors import NoStore, StoreError, StoreProtocolError, StoreTimeout, TooBig, Unsupported, store_error
 from xenbus.follow import Follower
@@ -72,23 +73,18 @@ def _open(path: str, timeout: float) -> Port:
 
 
 def _pyxs_connections() -> Any:
-    """The module pyxs.connection, without what pyxs imports for its own client and router.
+    """The module pyxs.connection, with little of what it imports: see xenbus.frugal.
 
-    That would be as much again as a bare interpreter's start, for every command. Whoever imports pyxs afterwards gets
-    the whole package.
+    The rest of pyxs, and the modules that a connection does not need, would be as much again as two starts of a bare
+    interpreter, for every command. Whoever imports pyxs afterwards gets the whole package.
     """
-    if "pyxs" in sys.modules or "pyxs.connection" in sys.modules:
-        return __import__("pyxs.connection", fromlist=["connection"])
-    found = next((spec for finder in sys.meta_path if (spec := finder.find_spec("pyxs", None))), None)
-    if found is None or found.submodule_search_locations is None:
-        raise ModuleNotFoundError("pyxs is not installed, which xenbus needs to open a store", name="pyxs")
-    package = type(sys)("pyxs")
-    package.__path__ = list(found.submodule_search_locations)
-    sys.modules["pyxs"] = package
-    try:
-        return __import__("pyxs.connection", fromlist=["connection"])
-    finally:
-        del sys.modules["pyxs"]
+    stand_ins = {
+        "pyxs": frugal.bare_package("pyxs"),
+        "pyxs._internal": frugal.Deferred("pyxs._internal", Packet=None),  # what takes pyxs' packets is not used here
+        "platform": frugal.Deferred("platform"),
+        "socket": frugal.Deferred("socket", **vars(_socket)),
+    }
+    return frugal.load("pyxs.connection", stand_ins, private=True)
 
 
 class Store(Operations):
@@ -222,7 +218,7 @@ class Store(Operations):
         events = self.link.events
         while self.link.wait(lambda: bool(events), deadline):
             try:
-                return events.popleft()
+                return events.pop(0)
             except IndexError:
                 continue  # Another thread took it.
         return None

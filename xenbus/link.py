@@ -7,8 +7,7 @@ Alone, a thread pays one send() and one recv() a round trip.
 
 from __future__ import annotations
 
-from collections import deque
-from threading import Condition, Lock
+from _thread import allocate_lock
 from time import monotonic
 
 from xenbus import wire
@@ -17,6 +16,7 @@ from xenbus.errors import InvalidValue, StoreClosed, StoreProtocolError, StoreTi
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from threading import Condition
 
     from xenbus.port import Port
     from xenbus.request import Request
@@ -61,7 +61,8 @@ class Link:
     """A connection with its tables of open requests and of watches."""
 
     def __init__(self, port: Port) -> None:
-        self.address, self.events = port.address, deque[tuple[str, str]]()
+        self.address = port.address
+        self.events: list[tuple[str, str]] = []
         self.sinks: dict[bytes, Marks] = {}
         """Owners of watches, by token."""
         self._port = port
@@ -69,9 +70,9 @@ class Link:
         self._open: dict[int, tuple[Call, int]] = {}
         self._last_id = self._tokens = 0
         self._failure: StoreClosed | None = None
-        self._sending = Lock()
-        self._lock = Lock()
-        self._turn = Condition(self._lock)
+        self._sending = allocate_lock()
+        self._lock = allocate_lock()
+        self._turn: Condition | None = None
         self._reading = self._closed = False
         self._sleepers = 0
 
@@ -198,6 +199,9 @@ class Link:
 
     def _sleep(self, left: float | None) -> None:
         """Waits until the thread that reads has something new, or leaves."""
+        from threading import Condition  # only where a second thread is: it is much to load
+
+        self._turn = self._turn or Condition(self._lock)
         self._sleepers += 1
         try:
             self._turn.wait(left)
@@ -218,7 +222,7 @@ class Link:
         finally:
             self._lock.acquire()
             self._reading = False
-            if self._sleepers:
+            if self._turn is not None and self._sleepers:
                 self._turn.notify_all()
         if problem:
             self._fail(StoreClosed(self.address, problem))

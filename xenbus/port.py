@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _socket  # socket itself is as much to load as all of xenbus
 import os
 import select
-import socket
 import struct
 
 TYPE_CHECKING = False
@@ -48,11 +48,11 @@ class SocketPort:
 
     whole_packets = False
 
-    def __init__(self, address: str, sock: socket.socket, close: Callable[[], None], timeout: float) -> None:
+    def __init__(self, address: str, sock: _socket.socket, close: Callable[[], None], timeout: float) -> None:
         self.address, self._socket, self.close = address, sock, close
         # Whole seconds, as 64-bit words: right for both layouts of struct timeval that 32-bit kernels have.
         seconds = max(1, int(timeout))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("qq", seconds, 0))
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, struct.pack("qq", seconds, 0))
         self._patience = 0.9 * seconds
         self._readable = _poll_for(sock.fileno(), select.POLLIN)
 
@@ -64,7 +64,7 @@ class SocketPort:
         """See Port."""
         flags = 0
         if left is not None and left < self._patience:
-            flags = socket.MSG_DONTWAIT
+            flags = _socket.MSG_DONTWAIT
             if left:
                 self._readable.poll(left * 1000)
         try:
@@ -75,7 +75,7 @@ class SocketPort:
     def send(self, data: bytes | memoryview) -> int:
         """See Port."""
         try:
-            return self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            return self._socket.send(data, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL)
         except BlockingIOError:
             return 0
 
@@ -86,7 +86,7 @@ class SocketPort:
     def wake(self) -> None:
         """See Port."""
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(_socket.SHUT_RDWR)
         except OSError:
             pass  # It is shut already, and nobody waits for it.
 

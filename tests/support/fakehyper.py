@@ -36,7 +36,7 @@ class FakeHyper:
 
     def __init__(self, release: tuple[int, int] = (4, 20), free_mib: int = 4096) -> None:
         self.version = XenVersion(*release, ".0")
-        self.capabilities = "xen-3.0-aarch64 xen-3.0-armv7l"
+        self.texts = VersionInfo("xen-3.0-aarch64 xen-3.0-armv7l")
         self.free_pages = free_mib * 256
         self.total_pages = self.free_pages + (1 << 18)
         self.gic = 3
@@ -59,6 +59,7 @@ class FakeHyper:
         dom0.vcpus, dom0.online, dom0.pauses, dom0.running = 4, set(range(4)), 0, True
         dom0.frames, dom0.max_pages = set(map(Gfn, range(1024))), 1 << 18
         self.all: dict[Domid, FakeDomain] = {DOM0: dom0}
+        self._main = threading.get_ident()
         self._counts: Counter[str] = Counter()
         self._faults: dict[Step, BaseException | int] = {}
 
@@ -97,7 +98,8 @@ class FakeHyper:
         self._counts[operation] += 1
         step = operation, self._counts[operation]
         self.steps.append(step)
-        self.log.append((threading.current_thread().name, " ".join([operation, *map(_text, arguments)])))
+        thread = "MainThread" if threading.get_ident() == self._main else "loader"
+        self.log.append((thread, " ".join([operation, *map(_text, arguments)])))
         if operation in self.on_call:
             self.on_call[operation]()
         fault = self._faults.pop(step, None)
@@ -130,7 +132,11 @@ class FakeHyper:
 
     def version_info(self) -> VersionInfo:
         self._enter("version_info")
-        return VersionInfo(self.capabilities)
+        return self.texts
+
+    def capabilities(self) -> str:
+        self._enter("capabilities")
+        return self.texts.capabilities
 
     def physinfo(self) -> PhysInfo:
         self._enter("physinfo")

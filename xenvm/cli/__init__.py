@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+from xenvm.cli.finder import install
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command and ends the process with its exit code."""
+    gc.set_threshold(100_000)  # hardly anything of a short command is garbage, and looking for it takes a twentieth
+    install("xenvm", "xenbus", "pyxs", "fdt")
     from xenvm.cli.fast import parse
 
     words = sys.argv[1:] if argv is None else list(argv)

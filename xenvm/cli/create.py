@@ -39,6 +39,7 @@ def create(
     from xenvm.guest.blueprint import settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
+    from xenvm.ops.signals import Endings
 
     monitor.check_actions(spec)
     if dry_run:
@@ -48,7 +49,7 @@ def create(
     spec = settled(spec)  # here, because the monitor must make the same guest again
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
     with open_host() as host:
-        with _Endings():
+        with Endings():
             domid = create(host, spec, options, phases)
         if not (no_monitor or foreground):
             monitor.start(open_host, domid, spec, options)
@@ -75,22 +76,6 @@ def _sources(
     if config is not None and "=" in config:
         return defconfig, (config, *settings)
     return config or defconfig, settings
-
-
-class _Endings:
-    """While it lasts, what ends a process interrupts it as ^C does, so that a creation can be undone."""
-
-    def __enter__(self) -> None:
-        import signal
-
-        self._signal, self._before = signal.signal, {}
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) == signal.SIG_DFL:
-                self._before[number] = signal.signal(number, signal.default_int_handler)
-
-    def __exit__(self, *exc: object) -> None:
-        for number, handler in self._before.items():
-            self._signal(number, handler)
 
 
 def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:

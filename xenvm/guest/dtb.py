@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from struct import pack
 
+from xenbus import frugal
 from xenbus.value import Value
 from xenvm.errors import ConfigError, ImageError
 from xenvm.guest import image, layout
@@ -340,11 +341,15 @@ def load_package() -> None:
     _fdt()
 
 
+_PRINTABLE = "".join(map(chr, (*range(9, 14), *range(32, 127))))
+_FDT_STAND_INS = {"re": frugal.Deferred("re"), "string": frugal.Deferred("string", printable=_PRINTABLE)}
+"""Both are for the package's readers, which are not used here."""
+
+
 def _fdt() -> Any:
     """Imports the package, quietly: its source has an invalid escape sequence that newer Pythons warn about."""
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import fdt
-    return fdt
+        return frugal.load("fdt", _FDT_STAND_INS)

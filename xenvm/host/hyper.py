@@ -177,6 +177,9 @@ class Hypervisor(Protocol):
     def version_info(self) -> VersionInfo:
         """The texts of the xen_version hypercall."""
 
+    def capabilities(self) -> str:
+        """What guests this Xen can run, as it says it: ``xen-3.0-aarch64 xen-3.0-armv7l ``."""
+
     def physinfo(self) -> PhysInfo:
         """Resources of the host."""
 

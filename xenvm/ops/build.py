@@ -20,7 +20,7 @@ from xenvm.host.hyper import (
     CreateRequest,
     VcpuContext,
 )
-from xenvm.ops.shield import Shield
+from xenvm.ops.aside import Aside
 from xenvm.types import DOM0, PAGE_SHIFT, Domid, Gfn, Gpa
 
 TYPE_CHECKING = False
@@ -112,27 +112,19 @@ def connect_rings(hyper: Hypervisor, domid: Domid, plan: Blueprint, rings: Ports
     return rings.replace(vuart=hyper.init_vuart(domid, layout.VUART_GFN, DOM0))
 
 
-class Loader:
+class Loader(Aside):
     """Copies the images into the guest, in a thread of its own: the copying is the kernel's work, not Python's.
 
-    Only mappings are made from the thread; caches are cleaned by whoever calls `finish`.
+    Only mappings are made from the thread, and none is left when it ends; caches are cleaned by who calls `finish`.
     """
 
     def __init__(self, hyper: Hypervisor, domid: Domid, segments: Sequence[tuple[Gpa, Source]]) -> None:
-        import threading
-
         self._hyper, self._domid, self._segments = hyper, domid, segments
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="loader")
-        with Shield():  # inherited by the thread: signals are the main thread's business
-            self._thread.start()
+        super().__init__(self._load_all)
 
-    def _run(self) -> None:
-        try:
-            for start, source in self._segments:
-                self._load(layout.Region(start, source.size), source)
-        except BaseException as error:  # handed to the caller of finish()
-            self._error = error
+    def _load_all(self) -> None:
+        for start, source in self._segments:
+            self._load(layout.Region(start, source.size), source)
 
     def _load(self, region: Region, source: Source) -> None:
         first, count = frames(region)
@@ -142,15 +134,9 @@ class Loader:
             with mapping.view[region.size :] as rest:
                 rest[:] = bytes(len(rest))
 
-    def join(self) -> None:
-        """Waits for the thread; after it nothing of the guest is mapped any more."""
-        self._thread.join()
-
     def finish(self) -> None:
         """Waits for the images to be in place and cleans the caches, which the guest starts without."""
-        self.join()
-        if self._error is not None:
-            raise self._error
+        super().finish()
         for start, source in self._segments:
             self._hyper.cache_flush(self._domid, *frames(layout.Region(start, source.size)))
 

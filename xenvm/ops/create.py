@@ -25,7 +25,7 @@ from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
 from xenvm.ops.plumb import Plumbing
 from xenvm.ops.pools import pool_number
-from xenvm.ops.shield import Shield
+from xenvm.ops.signals import Shield
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
     dom0, physical = hyper.domain(DOM0), hyper.physinfo()
     return HostFacts(
         release=hyper.version.release,
-        capabilities=hyper.version_info().capabilities,
+        capabilities=hyper.capabilities(),
         gpaddr_bits=40 if dom0 is None else dom0.gpaddr_bits,
         directio=physical.directio,
         cpus=frozenset(range(physical.max_cpu_id + 1)),

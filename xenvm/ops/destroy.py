@@ -14,6 +14,7 @@ from xenbus.request import Discard, List, Write
 from xenvm.errors import HypercallError, XenvmError
 from xenvm.host.plumbing.domids import remember
 from xenvm.host.plumbing.userdata import UserData
+from xenvm.ops.aside import Aside
 from xenvm.ops.records import CONSOLES, belongings, known
 from xenvm.ops.unplumb import unplumb
 
@@ -47,18 +48,38 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     except HypercallError:
         pass  # It would only keep the guest from looking on.
     found = belongings(host, domid)
-    devices, vm = found.devices, _vm_path(host, domid, uuid, found.vm)
+    vm = _vm_path(host, domid, uuid, found.vm)
     _noting(troubles, remember, domid)
-    closing = [device for device in devices if device.kind not in CONSOLES and device.state]
-    with host.store.follow(["@releaseDomain"]) as death:
-        _close_back_ends(host, closing, lambda: _ignoring_absence(lambda: host.hyper.destroy(domid)), troubles)
-        for device in closing:
-            _noting(troubles, unplumb, host, device)
-        _remove_nodes(host, domid, vm, devices)
-        _noting(troubles, UserData(domid, uuid).delete_all)
-        if not _gone(host, death, domid):
+    closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
+    if closing:
+        host.store.transact(list(_farewells(closing)), checked=False)
+    with host.store.follow(["@releaseDomain", *map(_state, closing)]) as follower:
+        memory = Aside(lambda: _give_back(host, domid))
+        try:
+            troubles += _close_back_ends(host, follower, closing)
+            for device in closing:
+                _noting(troubles, unplumb, host, device)
+            _remove_nodes(host, domid, vm, found.devices)
+            _noting(troubles, UserData(domid, uuid).delete_all)
+        finally:
+            memory.join()
+        memory.finish()
+        if not _gone(host, follower, domid):
             troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
+
+
+def _give_back(host: Host, domid: Domid) -> None:
+    """Returns the domain's memory to Xen, which takes longer than all the rest and needs nothing of it."""
+    try:
+        host.hyper.destroy(domid)
+    except HypercallError as error:
+        if error.errno != errno.ESRCH:
+            raise
+
+
+def _state(device: Record) -> str:
+    return f"{device.backend}/state"
 
 
 def _gone(host: Host, death: Follower, domid: Domid) -> bool:
@@ -71,14 +92,6 @@ def _gone(host: Host, death: Follower, domid: Domid) -> bool:
         return death.wait(vanished, time.monotonic() + GONE_SECONDS, f"domain {domid} to go", every=_LOOK_SECONDS)
     except StoreTimeout:
         return False
-
-
-def _ignoring_absence(call: Callable[[], object]) -> None:
-    try:
-        call()
-    except HypercallError as error:
-        if error.errno != errno.ESRCH:
-            raise
 
 
 def _noting(troubles: list[str], step: Callable[..., object], *arguments: object) -> None:
@@ -98,28 +111,21 @@ def _vm_path(host: Host, domid: Domid, uuid: str, recorded: str) -> str | None:
     return None if any(others) else f"/vm/{uuid}"
 
 
-def _close_back_ends(host: Host, closing: list[Record], meanwhile: Callable[[], None], troubles: list[str]) -> None:
-    """Removes the front ends and lets the back ends close while the domain's memory is given back.
+def _close_back_ends(host: Host, follower: Follower, closing: list[Record]) -> list[str]:
+    """Waits for the back ends that were told to close; sentences about those that did not.
 
-    The order inside the one transaction matters: a back end that finds itself Closing and its front end gone
-    unregisters and ends in Closed; with the front end still there it would wait for it. A driver that has not
-    started yet may pass over a device that is Closing, and say nothing more: not much is waited for those.
+    A driver that has not started yet may pass over a device that is Closing, and say nothing more: not much is waited
+    for those.
     """
-    if not closing:
-        meanwhile()
-        return
-    host.store.transact(list(_farewells(closing)), checked=False)
     started = [device for device in closing if device.state != "1"]
-    with host.store.follow([f"{device.backend}/state" for device in closing]) as follower:
-        meanwhile()
-        if len(started) < len(closing):
-            _await_closed(host, follower, closing, START_SECONDS)
-        troubles += _await_closed(host, follower, started, CLOSE_SECONDS)
+    if len(started) < len(closing):
+        _await_closed(host, follower, closing, START_SECONDS)
+    return _await_closed(host, follower, started, CLOSE_SECONDS) if started else []
 
 
 def _await_closed(host: Host, follower: Follower, devices: Sequence[Record], seconds: float) -> list[str]:
     """Waits for the back ends of these devices; sentences about those that did not close."""
-    states = {f"{device.backend}/state": device for device in devices}
+    states = {_state(device): device for device in devices}
 
     def closed(values: Mapping[str, bytes | None]) -> bool:
         # A driver that was about to start writes its own next state over our Closing: it is asked again.
@@ -140,12 +146,14 @@ def _await_closed(host: Host, follower: Follower, devices: Sequence[Record], sec
 
 
 def _farewells(closing: list[Record]) -> Iterator[Request]:
+    """Removes the front ends and tells the back ends to close, in this order: a back end that finds itself Closing and
+    its front end gone unregisters and ends in Closed; with the front end still there it would wait for it."""
     for device in closing:
         yield Discard(device.frontend)
     for device in closing:
         yield Write(f"{device.backend}/online", "0")
         if device.state != "6":
-            yield Write(f"{device.backend}/state", "5")
+            yield Write(_state(device), "5")
 
 
 def _remove_nodes(host: Host, domid: Domid, vm: str | None, devices: Sequence[Record]) -> None:

@@ -16,7 +16,7 @@ from xenvm.host.hyper import SHUTDOWN_REASONS
 from xenvm.ops.create import Options, create
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import names
-from xenvm.ops.shield import Shield
+from xenvm.ops.signals import Shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

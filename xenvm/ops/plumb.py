@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import time
 
+from xenbus.frugal import Deferred
 from xenbus.request import List, Read, Write
 from xenvm.errors import DeviceError
 from xenvm.guest import nodes
 from xenvm.guest.nodes import BLOCK_SCRIPT, VIF_SCRIPT
-from xenvm.host.plumbing import block, bridge, scripts
 from xenvm.ops.records import known
-from xenvm.ops.shield import Shield
+from xenvm.ops.signals import Shield
 from xenvm.ops.unplumb import error_reader
 from xenvm.types import Domid
 
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from xenvm.guest.spec import DiskSpec, NicSpec
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
+    from xenvm.host.plumbing import block, bridge, scripts
     from xenvm.host.plumbing.locks import FileLock
+else:
+    # Loaded for the guests that have such devices.
+    block, bridge, scripts = (Deferred(f"xenvm.host.plumbing.{name}") for name in ("block", "bridge", "scripts"))
 
 INTERFACE_SECONDS = 10.0
 """How long netback may take to make an interface, once it waits for its front end."""

@@ -11,12 +11,13 @@ import pytest
 
 from tests.support.fakehost import BACKENDS, MAC, UUID, FakeHost
 from tests.unit.cli.conftest import Xenvm
+from xenvm.host.hyper import VersionInfo
 from xenvm.host.xen import hypervisor
 from xenvm.host.xen.access import check_host
 from xenvm.ops import create, monitor
 
 OTHER = "99999999-2222-3333-4444-555555555555"
-QUESTIONS = {"domain", "version_info", "physinfo", "domains"}
+QUESTIONS = {"domain", "capabilities", "physinfo", "domains"}
 
 
 @pytest.fixture(autouse=True)
@@ -242,7 +243,7 @@ def test_no_32_bit_guests_here(world: FakeHost, xenvm: Xenvm) -> None:
     head = bytearray(64)
     head[0x24:0x28] = b"\x18\x28\x6f\x01"
     kernel = world.file("zImage", bytes(head) + bytes(4000))
-    world.hyper.capabilities = "xen-3.0-aarch64"
+    world.hyper.texts = VersionInfo("xen-3.0-aarch64")
     config = world.file("g.cfg", world.config(kernel=kernel).encode())
     assert xenvm("create", "-q", config) == (
         7,

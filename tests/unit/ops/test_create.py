@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 CALLS = """\
 domain 0
 physinfo
-version_info
+capabilities
 domains
 physinfo
 create 2 gic=0 spis=1

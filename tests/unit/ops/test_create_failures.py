@@ -324,7 +324,7 @@ def test_refused_beforehand(world: FakeHost, settings: dict[str, object], kind: 
         world.create(**settings)
     assert "\n" not in str(caught.value) and not hasattr(caught.value, "__notes__")
     asked = {text.split()[0] for _, text in world.hyper.log[calls:]}
-    assert asked <= {"domain", "version_info", "physinfo", "domains"}
+    assert asked <= {"domain", "capabilities", "physinfo", "domains"}
     assert {operation for operation, _ in world.store.log[requests:]} <= {"READ", "DIRECTORY"}
 
 

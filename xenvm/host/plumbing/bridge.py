@@ -220,7 +220,7 @@ def _set_mtu(net: Netlink, port: Link, wanted: int | None, bridge_mtu: int, devi
 
 def _enabled(path: str) -> bool:
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             return file.read().strip() not in ("", "0")
     except OSError:
         return False

@@ -36,7 +36,7 @@ def remember(domid: Domid, folder: str = FOLDER, clock: Callable[[], float] = ti
         now = int(clock())
         lines = [f"{second} {number}\n" for second, number in [*_entries(path, now), (now, domid)]]
         try:
-            with open(path + ".new", "w", encoding="ascii") as file:
+            with open(path + ".new", "w", encoding="utf-8") as file:
                 file.writelines(lines)
             os.rename(path + ".new", path)
         except OSError as error:
@@ -47,7 +47,7 @@ def _entries(path: str, now: int) -> list[tuple[int, Domid]]:
     """The valid entries that are still young, oldest first."""
     timeout = _timeout()
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             pairs = [_parse(line) for line in file]
     except FileNotFoundError:
         return []
@@ -58,7 +58,7 @@ def _entries(path: str, now: int) -> list[tuple[int, Domid]]:
 
 def _parse(line: str) -> tuple[int, Domid] | None:
     fields = line.split()
-    if len(fields) != 2 or not all(field.isdecimal() for field in fields):
+    if len(fields) != 2 or not all(field.isascii() and field.isdecimal() for field in fields):
         return None
     second, domid = int(fields[0]), int(fields[1])
     return (second, Domid(domid)) if 0 < domid < _FIRST_RESERVED else None

@@ -189,7 +189,7 @@ def _open_node(number: int, flags: int) -> int:
     try:
         return os.open(node, flags | os.O_CLOEXEC)
     except FileNotFoundError:
-        with open(f"{_SYSFS}/loop{number}/dev", encoding="ascii") as file:
+        with open(f"{_SYSFS}/loop{number}/dev", encoding="utf-8") as file:
             major, minor = file.read().split(":")
         os.mknod(node, stat.S_IFBLK | 0o660, os.makedev(int(major), int(minor)))
         return os.open(node, flags | os.O_CLOEXEC)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _socket  # socket itself is as much to load as all of the plumbing
 import errno
 import os
-import socket
 import struct
 
 from xenbus.value import Value
@@ -55,7 +55,7 @@ class Netlink:
 
     def __init__(self, groups: int = 0) -> None:
         self._sequence = 0
-        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self.socket = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _socket.NETLINK_ROUTE)
         try:
             self.socket.bind((0, groups))
         except BaseException:

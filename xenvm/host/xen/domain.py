@@ -54,12 +54,10 @@ class DomainOperations(HostOperations):
     def domain(self, domid: Domid) -> DomainInfo | None:
         """One domain, or None if there is none with exactly this domid."""
         with self._calls.buffer() as buffer:
-            try:
-                self._domctl("getdomaininfo", _GETDOMAININFO, domid, buffer=buffer)
-            except HypercallError as error:
-                if error.errno == ESRCH:
-                    return None
-                raise
+            result = self._ask_domctl(_GETDOMAININFO, domid, b"", buffer)
+            if result == -ESRCH:
+                return None
+            checked(result, "getdomaininfo", domid)
             info = decode_info(self._layout, buffer.view, DOMCTL_BODY)
         # Up to 4.17 Xen answers with the first domain from this domid on.
         return info if info.domid == domid else None

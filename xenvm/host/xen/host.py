@@ -32,7 +32,7 @@ class HostOperations(Operations):
         """The texts of the xen_version hypercall; the build id in hexadecimal."""
         compiler, by, domain, date = version_texts(self._calls, 2, 64, 16, 32, 32)
         return VersionInfo(
-            capabilities=version_texts(self._calls, 3, 1024)[0],
+            capabilities=self.capabilities(),
             changeset=version_texts(self._calls, 4, 64)[0],
             commandline=version_texts(self._calls, 9, 1024)[0],
             compiler=compiler,
@@ -43,6 +43,10 @@ class HostOperations(Operations):
             pagesize=checked(self._calls.hypercall(XEN_VERSION, 7, 0), "xen_version"),
             virt_start=self._virt_start(),
         )
+
+    def capabilities(self) -> str:
+        """What guests this Xen can run, in its own words."""
+        return version_texts(self._calls, 3, 1024)[0]
 
     def _virt_start(self) -> int:
         with self._calls.buffer() as buffer:

@@ -49,13 +49,16 @@ class Operations:
 
     def _domctl(self, name: str, cmd: int, domid: int, body: bytes = b"", buffer: Buffer | None = None) -> int:
         """Xen's result, zero or positive; what it wrote lies in `buffer`, if one is given."""
-        if not 0 <= domid < DOMID_FIRST_RESERVED:
-            checked(-ESRCH, name, domid)
-        message = encode_domctl(self._layout, cmd, domid, body)
         if buffer is not None:
-            return checked(self._domctls.issue(buffer, message), name, domid)
+            return checked(self._ask_domctl(cmd, domid, body, buffer), name, domid)
         with self._calls.buffer() as own:
-            return checked(self._domctls.issue(own, message), name, domid)
+            return checked(self._ask_domctl(cmd, domid, body, own), name, domid)
+
+    def _ask_domctl(self, cmd: int, domid: int, body: bytes, buffer: Buffer) -> int:
+        """Xen's result, which may be a negative error number."""
+        if not 0 <= domid < DOMID_FIRST_RESERVED:
+            return -ESRCH
+        return self._domctls.issue(buffer, encode_domctl(self._layout, cmd, domid, body))
 
     def _sysctl(self, name: str, cmd: int, body: bytes, buffer: Buffer) -> None:
         checked(self._sysctls.issue(buffer, encode_sysctl(self._layout, cmd, body)), name)

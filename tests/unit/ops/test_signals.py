@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.support.fakehost import FakeHost
-from xenvm.ops.shield import Shield
+from xenvm.ops.signals import Shield
 
 
 def test_a_signal_waits_until_the_end() -> None:
