@@ -27,6 +27,7 @@ from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn, KiB, Port
 
 Step = tuple[str, int]
 """One call: the operation, and which of its calls it is, from 1 on; threads cannot change that."""
+_FILLED_AT_ONCE = 3 * PAGE_SIZE
 _CONSTANT_PARAMS = (1, 2, 17, 18)
 """Rings and their event channels: once set, Xen keeps them."""
 
@@ -277,6 +278,16 @@ class FakeHyper:
         if not count or not domain.frames.issuperset(range(first, first + count)):
             raise HypercallError("map_foreign", EINVAL, domid=domid)
         return FakeMapping(self.mappings, domain, first, count)
+
+    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+        domain = self._on("fill", domid, f"{first:#x}", size)
+        for start in range(0, size, _FILLED_AT_ONCE):
+            piece = min(size - start, _FILLED_AT_ONCE)
+            with FakeMapping(self.mappings, domain, Gfn(first + start // PAGE_SIZE), -(-piece // PAGE_SIZE)) as mapping:
+                with mapping.view[:piece] as data:
+                    read_into(data)
+                with mapping.view[piece:] as rest:
+                    rest[:] = bytes(len(rest))
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         self._on("cache_flush", domid, f"{first:#x}", count)

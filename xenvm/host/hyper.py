@@ -12,7 +12,7 @@ from xenvm.types import Domid, Gfn, KiB, Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Protocol
 else:
     Protocol = object
@@ -244,6 +244,10 @@ class Hypervisor(Protocol):
 
     def map_foreign(self, domid: Domid, first: Gfn, count: int) -> ForeignMapping:
         """Maps `count` pages of a domain from `first` on, writable, all or none (EINVAL: not RAM; ESRCH)."""
+
+    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+        """Fills memory of a domain that is not yet started, from the frame `first` on, with `size` bytes and zeros up
+        to the end of the last page. `read_into` is given one writable view after the other, and fills each."""
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """Cleans and invalidates the caches for guest pages that were written; any count."""

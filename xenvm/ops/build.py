@@ -115,7 +115,7 @@ def connect_rings(hyper: Hypervisor, domid: Domid, plan: Blueprint, rings: Ports
 class Loader(Aside):
     """Copies the images into the guest, in a thread of its own: the copying is the kernel's work, not Python's.
 
-    Only mappings are made from the thread, and none is left when it ends; caches are cleaned by who calls `finish`.
+    Caches are cleaned by who calls `finish`.
     """
 
     def __init__(self, hyper: Hypervisor, domid: Domid, segments: Sequence[tuple[Gpa, Source]]) -> None:
@@ -127,12 +127,8 @@ class Loader(Aside):
             self._load(layout.Region(start, source.size), source)
 
     def _load(self, region: Region, source: Source) -> None:
-        first, count = frames(region)
-        with source.open() as reader, self._hyper.map_foreign(self._domid, first, count) as mapping:
-            with mapping.view[: region.size] as data:
-                reader.read_into(data)
-            with mapping.view[region.size :] as rest:
-                rest[:] = bytes(len(rest))
+        with source.open() as reader:
+            self._hyper.fill(self._domid, frames(region)[0], region.size, reader.read_into)
 
     def finish(self) -> None:
         """Waits for the images to be in place and cleans the caches, which the guest starts without."""

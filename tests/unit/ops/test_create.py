@@ -50,9 +50,9 @@ unpause 1
 """
 
 LOADER_CALLS = """\
-map_foreign 1 0x40000 2
-map_foreign 1 0x43ffe 1
-map_foreign 1 0x43fff 1
+fill 1 0x40000 5000
+fill 1 0x43ffe 3000
+fill 1 0x43fff 1604
 """
 
 

@@ -14,7 +14,7 @@ from xenvm.types import PAGE_SIZE, Domid, Gfn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _READ_WRITE = 3
 _PRIVATE_FIXED_ANONYMOUS_NORESERVE = 0x02 | 0x10 | 0x20 | 0x4000
@@ -43,8 +43,8 @@ class ForeignMemory:
         """Gives `count` pages back."""
         self._library.xenforeignmemory_unmap(self._handle, address, count)
 
-    def write_grants(self, domid: Domid, table: Mapping[int, bytes]) -> None:
-        """Writes 8-byte entries into the first page of the domain's grant table."""
+    def grant_table(self, domid: Domid) -> GrantTable:
+        """The first page of a domain's grant table; EOPNOTSUPP where Xen or the kernel cannot."""
         address = c_void_p()
         resource = self._library.xenforeignmemory_map_resource(
             *(self._handle, domid, _RESOURCE_GRANT_TABLE, _SHARED_TABLE, 0, 1),
@@ -52,17 +52,37 @@ class ForeignMemory:
         )
         if resource is None:
             checked(-get_errno(), "map_resource", domid)
-        try:
-            for reference, entry in table.items():
-                memmove((address.value or 0) + len(entry) * reference, entry, len(entry))
-        finally:
-            self._library.xenforeignmemory_unmap_resource(self._handle, resource)
+        return GrantTable(
+            address.value or 0, lambda: self._library.xenforeignmemory_unmap_resource(self._handle, resource)
+        )
 
     def close(self) -> None:
         """Closes the handle; mappings live on until they are closed or the process ends."""
         handle, self._handle = self._handle, None
         if handle is not None:
             self._library.xenforeignmemory_close(handle)
+
+
+class GrantTable:
+    """The first page of a domain's grant table, entries of version 1; a context manager that unmaps it."""
+
+    def __init__(self, address: int, unmap: Callable[[], object]) -> None:
+        self.address, self._unmap = address, unmap
+
+    def write(self, entries: Mapping[int, bytes]) -> None:
+        """Writes entries of 8 bytes by their references."""
+        for reference, entry in entries.items():
+            memmove(self.address + len(entry) * reference, entry, len(entry))
+
+    def close(self) -> None:
+        """Unmaps it; once."""
+        self._unmap()
+
+    def __enter__(self) -> GrantTable:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 class ForeignMapping:

@@ -11,11 +11,11 @@ from xenvm.host.xen.abi import Layout
 from xenvm.host.xen.buffers import DATA, DATA_SIZE
 from xenvm.host.xen.calls import MEMORY_OP, Calls
 from xenvm.host.xen.operations import Operations, checked
-from xenvm.types import Domid, Gfn
+from xenvm.types import PAGE_SIZE, Domid, Gfn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from xenvm.host.xen.foreign import ForeignMapping, ForeignMemory
 
@@ -63,6 +63,21 @@ class MemoryOperations(Operations):
         """Maps `count` pages of a domain from `first` on, writable, all or none (EINVAL: not RAM; ESRCH)."""
         return self._foreign().map(domid, first, count)
 
+    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+        """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page.
+
+        `read_into` is given one writable view after the other, and fills each.
+        """
+        from xenvm.host.xen.grantcopy import open_copier, read_padded
+
+        copier = open_copier(self._foreign(), domid, _pages(size)) if size else None
+        if copier is not None:
+            with copier:
+                copier.fill(first, size, read_into)
+        else:
+            with self.map_foreign(domid, first, _pages(size)) as mapping:
+                read_padded(mapping.view, size, read_into)
+
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """Cleans and invalidates the caches for guest pages that were written; any count."""
         for at in range(0, count, _MOST_FLUSH):
@@ -85,7 +100,8 @@ class MemoryOperations(Operations):
         """Writes entries of the domain's grant table: reference (0..511) -> (who may map, which frame)."""
         table = {reference: _grant(domid, reference, *entry) for reference, entry in entries.items()}
         try:
-            self._foreign().write_grants(domid, table)
+            with self._foreign().grant_table(domid) as first_page:
+                first_page.write(table)
         except HypercallError as error:
             if error.errno != EOPNOTSUPP:
                 raise
@@ -120,3 +136,7 @@ def _grant(domid: Domid, reference: int, who: Domid, frame: Gfn) -> bytes:
         detail = f"grant reference {reference} of frame {frame:#x} does not fit the first page of the table"
         raise HypercallError("seed_grants", EINVAL, domid=domid, detail=detail)
     return pack("<HHI", _PERMIT_ACCESS, who, frame)
+
+
+def _pages(size: int) -> int:
+    return -(-size // PAGE_SIZE)

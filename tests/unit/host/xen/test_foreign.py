@@ -127,7 +127,9 @@ def test_pages_that_are_not_there(library: Library) -> None:
 
 
 def test_grants(library: Library) -> None:
-    ForeignMemory().write_grants(5, {0: b"12345678", 2: pack("<HHI", 1, 3, 0x39001)})
+    with ForeignMemory().grant_table(5) as table:
+        table.write({0: b"12345678", 2: pack("<HHI", 1, 3, 0x39001)})
+        assert library.resources == {}
     assert library.asked == [(5, 1, 0, 0, 1, 3, 0)]
     assert ctypes.string_at(library.table, 32) == b"12345678" + bytes(8) + pack("<HHI", 1, 3, 0x39001) + bytes(8)
     assert library.resources == {99: 1}
@@ -136,7 +138,7 @@ def test_grants(library: Library) -> None:
 def test_no_resources(library: Library) -> None:
     library.errno = EOPNOTSUPP
     with pytest.raises(HypercallError) as caught:
-        ForeignMemory().write_grants(5, {})
+        ForeignMemory().grant_table(5)
     assert caught.value.errno == EOPNOTSUPP
 
 

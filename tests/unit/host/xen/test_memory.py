@@ -6,7 +6,7 @@ from struct import pack, unpack_from
 import pytest
 
 from xenvm.errors import HypercallError
-from xenvm.host.xen import foreign
+from xenvm.host.xen import foreign, grantcopy
 from xenvm.host.xen.calls import DOMCTL, MEMORY_OP
 from xenvm.host.xen.hypervisor import XenHypervisor
 from xenvm.host.xen.operations import checked
@@ -25,6 +25,17 @@ class Window:
         self.view.release()
 
 
+class Table:
+    def __init__(self, entries: dict[int, bytes]) -> None:
+        self.write = entries.update
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
 class Foreign:
     """Foreign memory that a test looks into."""
 
@@ -39,9 +50,9 @@ class Foreign:
         self.mapped.append(where)
         return Window(self.memory)
 
-    def write_grants(self, domid: int, table: dict[int, bytes]) -> None:
+    def grant_table(self, domid: int) -> Table:
         checked(self.refusal, "map_resource", domid)
-        self.table = table
+        return Table(self.table)
 
     def close(self) -> None:
         self.closed = True
@@ -125,6 +136,16 @@ def test_map_foreign_opens_the_library_once(hyper: XenHypervisor, window: Foreig
     assert window.mapped == [(5, 0x40000, 3), (5, 0x40003, 1)]
     hyper.close()
     assert window.closed
+
+
+def test_fill_through_a_window_where_there_are_no_grant_copies(
+    hyper: XenHypervisor, window: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grantcopy, "open_copier", lambda *_: None)
+    window.memory[:] = b"x" * 4096
+    hyper.fill(5, 0x40000, 3, lambda view: view.__setitem__(slice(None), b"abc"))
+    assert window.mapped == [(5, 0x40000, 1)]
+    assert window.memory == b"abc".ljust(4096, b"\0")
 
 
 GRANTS = {0: (0, 0x39000), 1: (3, 0x39001)}
