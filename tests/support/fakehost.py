@@ -21,7 +21,7 @@ from xenbus.perm import Perm
 from xenvm.guest.load import load_text
 from xenvm.guest.spec import GuestSpec
 from xenvm.host.open import Host
-from xenvm.host.plumbing import block, bridge, domids, locks, loop, userdata
+from xenvm.host.plumbing import block, bridge, domids, locks, loop, userdata, vifscript
 from xenvm.host.xen.hypervisor import XenHypervisor
 from xenvm.ops import create
 from xenvm.types import Domid
@@ -104,7 +104,7 @@ class FakeHost:
         to(XenHypervisor, "open", lambda: self.hyper)
         to(bridge, "Netlink", self.net)
         for name in ("_HOOKS", "_FILTER_ALL", "_FILTER_ONE"):
-            to(bridge, name, str(self.folder / name))
+            to(vifscript, name, str(self.folder / name))
         for name in ("attach", "detach", "backed_by"):
             to(loop, name, getattr(self.loops, name))
         # A lock that this very process holds would be waited for without end: better an error.

@@ -50,22 +50,15 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     found = belongings(host, domid)
     vm = _vm_path(host, domid, uuid, found.vm)
     _noting(troubles, remember, domid)
-    closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
-    if closing:
-        host.store.transact(list(_farewells(closing)), checked=False)
-    with host.store.follow(["@releaseDomain", *map(_state, closing)]) as follower:
-        memory = Aside(lambda: _give_back(host, domid))
-        try:
-            troubles += _close_back_ends(host, follower, closing)
-            for device in closing:
-                _noting(troubles, unplumb, host, device)
-            _remove_nodes(host, domid, vm, found.devices)
-            _noting(troubles, UserData(domid, uuid).delete_all)
-        finally:
-            memory.join()
-        memory.finish()
-        if not _gone(host, follower, domid):
-            troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
+    memory = Aside(lambda: _give_back(host, domid))
+    try:
+        troubles += _take_apart(host, domid, vm, found.devices)
+        _noting(troubles, UserData(domid, uuid).delete_all)
+    finally:
+        memory.join()
+    memory.finish()
+    if not _gone(host, domid):
+        troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
 
 
@@ -82,16 +75,20 @@ def _state(device: Record) -> str:
     return f"{device.backend}/state"
 
 
-def _gone(host: Host, death: Follower, domid: Domid) -> bool:
+def _gone(host: Host, domid: Domid) -> bool:
     """Whether the domain has vanished. That the last daemon let go of its pages is told by no event."""
 
     def vanished(_: object) -> bool:
         return host.hyper.domain(domid) is None
 
-    try:
-        return death.wait(vanished, time.monotonic() + GONE_SECONDS, f"domain {domid} to go", every=_LOOK_SECONDS)
-    except StoreTimeout:
-        return False
+    if vanished(None):
+        return True
+    deadline = time.monotonic() + GONE_SECONDS
+    with host.store.follow(["@releaseDomain"]) as death:
+        try:
+            return death.wait(vanished, deadline, f"domain {domid} to go", every=_LOOK_SECONDS)
+        except StoreTimeout:
+            return False
 
 
 def _noting(troubles: list[str], step: Callable[..., object], *arguments: object) -> None:
@@ -111,7 +108,24 @@ def _vm_path(host: Host, domid: Domid, uuid: str, recorded: str) -> str | None:
     return None if any(others) else f"/vm/{uuid}"
 
 
-def _close_back_ends(host: Host, follower: Follower, closing: list[Record]) -> list[str]:
+def _take_apart(host: Host, domid: Domid, vm: str | None, devices: Sequence[Record]) -> list[str]:
+    """Has the back ends close, frees what they used, and removes all nodes; sentences about what would not go.
+
+    What no back end needs goes while they close, the toolstack's own records last: they are what another try goes by.
+    """
+    closing = [device for device in devices if device.kind not in CONSOLES and device.state]
+    if closing:
+        host.store.transact(list(_farewells(closing)), checked=False)
+    with host.store.follow(map(_state, closing)) as follower:
+        host.store.transact([Discard(path) for path in (f"/local/domain/{domid}", vm) if path], checked=False)
+        troubles = _close_back_ends(host, follower, closing)
+    for device in closing:
+        _noting(troubles, unplumb, host, device)
+    _remove_records(host, domid, devices)
+    return troubles
+
+
+def _close_back_ends(host: Host, follower: Follower, closing: Sequence[Record]) -> list[str]:
     """Waits for the back ends that were told to close; sentences about those that did not.
 
     A driver that has not started yet may pass over a device that is Closing, and say nothing more: not much is waited
@@ -156,13 +170,12 @@ def _farewells(closing: list[Record]) -> Iterator[Request]:
             yield Write(_state(device), "5")
 
 
-def _remove_nodes(host: Host, domid: Domid, vm: str | None, devices: Sequence[Record]) -> None:
-    """All nodes of the domain, and the back ends' directories that are empty without it, in one transaction.
+def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None:
+    """What is left of the domain, and the back ends' directories that are empty without it, in one transaction.
 
     Back ends in this domain go even if a creation that was cut short, or somebody's hand, left no record of them.
     Each domain's part goes before the directories above it: the kernel takes no notice when those go as a whole.
     """
-    own = [Discard(path) for path in (f"/local/domain/{domid}", f"/libxl/{domid}", vm) if path is not None]
     kinds = sorted({device.backend.rpartition(f"/{domid}/")[0] for device in devices} | _OWN_KINDS)
     parents = sorted({kind.rpartition("/")[0] for kind in kinds})
 
@@ -174,6 +187,6 @@ def _remove_nodes(host: Host, domid: Domid, vm: str | None, devices: Sequence[Re
             listing = children[path]
             if isinstance(listing, tuple) and all(f"{path}/{child}" in doomed for child in listing):
                 doomed.append(path)
-        return own + [Discard(path) for path in doomed]
+        return [Discard(path) for path in (f"/libxl/{domid}", *doomed)]
 
     host.store.transact(requests, checked=False)

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from xenvm.guest.spec import DiskSpec, NicSpec
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
-    from xenvm.host.plumbing import block, bridge, scripts
+    from xenvm.host.plumbing import block, bridge, scripts, vifscript
     from xenvm.host.plumbing.locks import FileLock
 else:
     # Loaded for the guests that have such devices.
-    block, bridge, scripts = (Deferred(f"xenvm.host.plumbing.{name}") for name in ("block", "bridge", "scripts"))
+    _NAMES = ("block", "bridge", "scripts", "vifscript")
+    block, bridge, scripts, vifscript = (Deferred(f"xenvm.host.plumbing.{name}") for name in _NAMES)
 
 INTERFACE_SECONDS = 10.0
 """How long netback may take to make an interface, once it waits for its front end."""
@@ -169,7 +170,7 @@ def needs_script(nic: NicSpec) -> str | None:
         return "it has a script of its own"
     if nic.vlan:
         return "its VLAN is the script's business"
-    return bridge.needs_script(nic.bridge or "", nic.ip)
+    return vifscript.needs_script(nic.bridge or "", nic.ip)
 
 
 def _hotplug_nodes(attachment: block.BlockAttachment | None) -> tuple[tuple[str, str], ...]:

@@ -35,11 +35,11 @@ def _free_loop_device(record: Record) -> None:
 
 
 def _vif_script_was_run(record: Record) -> bool:
-    from xenvm.host.plumbing import bridge
+    from xenvm.host.plumbing.vifscript import needs_script
 
     facts = record.facts
     return bool(facts.get("script")) and (
-        "vlan" in facts or bridge.needs_script(facts.get("bridge", ""), facts.get("ip")) is not None
+        "vlan" in facts or needs_script(facts.get("bridge", ""), facts.get("ip")) is not None
     )
 
 

@@ -1,7 +1,7 @@
 """What the ``vif-bridge`` hotplug script does, in process: a back end's interface onto a bridge, and off it.
 
 Follows tools/hotplug/Linux/vif-bridge of Xen. What only the script does (firewall rules, hooks of the
-administrator) is told by :func:`needs_script`.
+administrator) is told by vifscript.needs_script.
 """
 
 from __future__ import annotations
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 PORT_MAC = bytes.fromhex("feffffffffff")
 """The numerically largest unicast address: a bridge never takes it for its own."""
 
-_HOOKS = "/etc/xen/scripts/vif-post.d"
-_FILTER_ALL = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-_FILTER_ONE = "/sys/class/net/{}/bridge/nf_call_iptables"
 _NAME_SIZE = 16
 
 
@@ -98,16 +95,6 @@ def remove(interface: str, *, device: str) -> None:
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise DeviceError(device, f"{interface} cannot be taken from its bridge: {error.strerror}") from error
-
-
-def needs_script(bridge: str, ip: str | None) -> str | None:
-    """Why a vif needs the script after all, or None: its address filter, bridge filtering, or hooks."""
-    if ip:
-        return "its addresses are restricted by ip="
-    if any(_enabled(path) for path in (_FILTER_ALL, _FILTER_ONE.format(bridge))):
-        return "iptables filters bridged traffic on this host"
-    hook = _hook()
-    return hook and f"{hook} is to be run after it"
 
 
 class LinkWatch:
@@ -216,25 +203,3 @@ def _set_mtu(net: Netlink, port: Link, wanted: int | None, bridge_mtu: int, devi
     except OSError as error:
         if wanted:
             raise DeviceError(device, f"{port.name} cannot have the MTU {wanted}: {error.strerror}") from error
-
-
-def _enabled(path: str) -> bool:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip() not in ("", "0")
-    except OSError:
-        return False
-
-
-def _hook() -> str | None:
-    """An executable hook with something to do; the one that Xen ships has comments only."""
-    try:
-        names = sorted(name for name in os.listdir(_HOOKS) if name.endswith(".hook"))
-    except OSError:
-        return None
-    for path in (os.path.join(_HOOKS, name) for name in names):
-        if os.access(path, os.X_OK):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                if any(line.strip() and not line.lstrip().startswith("#") for line in file):
-                    return path
-    return None

@@ -74,14 +74,11 @@ class GrantCopier:
 
     def _describe(self, start: int) -> Array[c_char]:
         """One segment for each page: from the buffer's page to the grant of the same number."""
-        rows = (
-            _SEGMENT.pack(
-                *(start + page * PAGE_SIZE, _FIRST_ENTRY + page, 0, self._domid, PAGE_SIZE),
-                *(_DESTINATION_IS_GRANT, 0),
-            )
-            for page in range(self._pages)
-        )
-        packed = b"".join(rows)
+        words = [0, 0, PAGE_SIZE | _DESTINATION_IS_GRANT << 16] * self._pages
+        words[0::3] = range(start, start + self._pages * PAGE_SIZE, PAGE_SIZE)
+        grant = self._domid << 48 | _FIRST_ENTRY
+        words[1::3] = range(grant, grant + self._pages)
+        packed = pack(f"<{len(words)}Q", *words)
         return create_string_buffer(packed, len(packed))
 
     def fill(self, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
