@@ -10,11 +10,11 @@ import time
 
 from xenbus import bus
 from xenbus.errors import StoreTimeout
+from xenbus.operations import checked
 from xenbus.request import Discard, List, Write
 from xenvm.errors import HypercallError, XenvmError
 from xenvm.host.plumbing.domids import remember
 from xenvm.host.plumbing.userdata import UserData
-from xenvm.ops.aside import Aside
 from xenvm.ops.records import CONSOLES, belongings, known
 from xenvm.ops.unplumb import unplumb
 
@@ -50,20 +50,20 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     found = belongings(host, domid)
     vm = _vm_path(host, domid, uuid, found.vm)
     _noting(troubles, remember, domid)
-    memory = Aside(lambda: _give_back(host, domid))
-    try:
-        troubles += _take_apart(host, domid, vm, found.devices)
-        _noting(troubles, UserData(domid, uuid).delete_all)
-    finally:
-        memory.join()
-    memory.finish()
+    closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
+    troubles += _close_back_ends(host, domid, vm, closing)
+    for device in closing:
+        _noting(troubles, unplumb, host, device)
+    _remove_records(host, domid, found.devices)
+    _noting(troubles, UserData(domid, uuid).delete_all)
+    _give_back(host, domid)
     if not _gone(host, domid):
         troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
 
 
 def _give_back(host: Host, domid: Domid) -> None:
-    """Returns the domain's memory to Xen, which takes longer than all the rest and needs nothing of it."""
+    """Returns the domain's memory to Xen. Last, as it keeps a processor, and then xenstored, busy."""
     try:
         host.hyper.destroy(domid)
     except HypercallError as error:
@@ -108,33 +108,20 @@ def _vm_path(host: Host, domid: Domid, uuid: str, recorded: str) -> str | None:
     return None if any(others) else f"/vm/{uuid}"
 
 
-def _take_apart(host: Host, domid: Domid, vm: str | None, devices: Sequence[Record]) -> list[str]:
-    """Has the back ends close, frees what they used, and removes all nodes; sentences about what would not go.
-
-    What no back end needs goes while they close, the toolstack's own records last: they are what another try goes by.
-    """
-    closing = [device for device in devices if device.kind not in CONSOLES and device.state]
-    if closing:
-        host.store.transact(list(_farewells(closing)), checked=False)
-    with host.store.follow(map(_state, closing)) as follower:
-        host.store.transact([Discard(path) for path in (f"/local/domain/{domid}", vm) if path], checked=False)
-        troubles = _close_back_ends(host, follower, closing)
-    for device in closing:
-        _noting(troubles, unplumb, host, device)
-    _remove_records(host, domid, devices)
-    return troubles
-
-
-def _close_back_ends(host: Host, follower: Follower, closing: Sequence[Record]) -> list[str]:
-    """Waits for the back ends that were told to close; sentences about those that did not.
+def _close_back_ends(host: Host, domid: Domid, vm: str | None, closing: Sequence[Record]) -> list[str]:
+    """Has the back ends close, and removes meanwhile what they do not need; sentences about those that did not close.
 
     A driver that has not started yet may pass over a device that is Closing, and say nothing more: not much is waited
     for those.
     """
-    started = [device for device in closing if device.state != "1"]
-    if len(started) < len(closing):
-        _await_closed(host, follower, closing, START_SECONDS)
-    return _await_closed(host, follower, started, CLOSE_SECONDS) if started else []
+    if closing:
+        host.store.transact(list(_farewells(closing)), checked=False)
+    with host.store.follow(map(_state, closing)) as follower:
+        host.store.batch_checked([Discard(path) for path in (f"/local/domain/{domid}", vm) if path])
+        started = [device for device in closing if device.state != "1"]
+        if len(started) < len(closing):
+            _await_closed(host, follower, closing, START_SECONDS)
+        return _await_closed(host, follower, started, CLOSE_SECONDS) if started else []
 
 
 def _await_closed(host: Host, follower: Follower, devices: Sequence[Record], seconds: float) -> list[str]:
@@ -159,7 +146,7 @@ def _await_closed(host: Host, follower: Follower, devices: Sequence[Record], sec
     ]
 
 
-def _farewells(closing: list[Record]) -> Iterator[Request]:
+def _farewells(closing: Sequence[Record]) -> Iterator[Request]:
     """Removes the front ends and tells the back ends to close, in this order: a back end that finds itself Closing and
     its front end gone unregisters and ends in Closed; with the front end still there it would wait for it."""
     for device in closing:
@@ -171,22 +158,32 @@ def _farewells(closing: list[Record]) -> Iterator[Request]:
 
 
 def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None:
-    """What is left of the domain, and the back ends' directories that are empty without it, in one transaction.
+    """What is left of the domain, and the back ends' directories that are empty without it: the last of its nodes, as
+    another try would go by them.
 
     Back ends in this domain go even if a creation that was cut short, or somebody's hand, left no record of them.
     Each domain's part goes before the directories above it: the kernel takes no notice when those go as a whole.
     """
     kinds = sorted({device.backend.rpartition(f"/{domid}/")[0] for device in devices} | _OWN_KINDS)
     parents = sorted({kind.rpartition("/")[0] for kind in kinds})
+    paths = [*kinds, *parents]
+    own = [*(f"{kind}/{domid}" for kind in kinds), f"/libxl/{domid}"]
+    replies = host.store.batch([*map(Discard, own), *map(List, paths)])
+    checked(replies[: len(own)])
+    if _empty(paths, replies[len(own) :]):
+        host.store.transact(lambda tx: _discard_empty(tx, paths))
 
-    def requests(tx: Transaction) -> list[Discard]:
-        paths = kinds + parents
-        children = dict(zip(paths, map(known, tx.batch([List(path) for path in paths])), strict=True))
-        doomed = [f"{path}/{domid}" for path in kinds if isinstance(children[path], tuple)]
-        for path in paths:
-            listing = children[path]
-            if isinstance(listing, tuple) and all(f"{path}/{child}" in doomed for child in listing):
-                doomed.append(path)
-        return [Discard(path) for path in (f"/libxl/{domid}", *doomed)]
 
-    host.store.transact(requests, checked=False)
+def _discard_empty(tx: Transaction, paths: Sequence[str]) -> list[Request]:
+    """In a transaction, lest somebody else's new device goes with its directory."""
+    return [Discard(path) for path in _empty(paths, tx.batch([List(path) for path in paths]))]
+
+
+def _empty(paths: Sequence[str], listings: Sequence[object]) -> list[str]:
+    """Those of the directories that have nothing in them, or nothing but others of these; parents come last."""
+    empty: list[str] = []
+    for path, listing in zip(paths, listings, strict=True):
+        children = known(listing)
+        if isinstance(children, tuple) and all(f"{path}/{child}" in empty for child in children):
+            empty.append(path)
+    return empty
