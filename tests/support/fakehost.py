@@ -88,6 +88,7 @@ class FakeHost:
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.patch = folder, patch
+        (folder / "userdata").mkdir()
         self.clock, self.net, self.loops, self.hyper = Clock(), FakeNet(), FakeLoops(), FakeHyper()
         self.store = PeerStore(folder, self.net)
         self.hyper.on_death = self.store.forget
@@ -166,7 +167,8 @@ class FakeHost:
         """Everything that a guest could leave behind."""
         empty = [f"{top} = b''" for top in ("/vm", "/libxl") if not self.store.children(top)]
         nodes = [line for line in self.store.dump().splitlines() if not line.startswith(tuple(empty))]
-        files = sorted(name for name in os.listdir(self.folder) if name.startswith(("block", "userdata")))
+        files = sorted(name for name in os.listdir(self.folder) if name.startswith("block"))
+        files += sorted(os.listdir(self.folder / "userdata"))
         introduced = sorted(self.store.introduced)
         links = sorted(self.net.by_name)
         return self.hyper.leaks() | {

@@ -108,7 +108,6 @@ def test_its_domid_is_remembered(world: FakeHost) -> None:
 
 
 def test_its_userdata_goes(world: FakeHost) -> None:
-    (world.folder / "userdata").mkdir()
     mine, theirs = UserData(Domid(1), UUID), UserData(Domid(2), OTHER)
     mine.write("libxl-json", b"{}")
     theirs.write("libxl-json", b"{}")

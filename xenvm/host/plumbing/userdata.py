@@ -64,6 +64,7 @@ class UserData:
         """Replaces a file as a whole, readable by root only."""
         fresh = self.path("n", userid)
         try:
+            os.makedirs(self.folder, exist_ok=True)  # A host without xl may lack it.
             fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with open(fd, "wb") as file:
                 file.write(data)
@@ -87,7 +88,7 @@ class UserData:
 
     def write_config(self, json: str) -> None:
         """Records the configuration as JSON; libxl's reader relies on the NUL after it."""
-        self.write(CONFIG, json.encode() + b"\0")
+        self.write(CONFIG, json.encode("utf-8", "surrogateescape") + b"\0")
 
     def delete_all(self) -> None:
         """Removes all files of the domain but the lock, which whoever holds it removes."""

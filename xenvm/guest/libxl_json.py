@@ -1,0 +1,136 @@
+"""libxl's record of a guest's configuration, by which xl lists it whole and adds devices to it (libxl_types.idl).
+
+As libxl does, what has its default is left out.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xenvm.guest.spec import DiskSpec, GuestSpec, NicSpec
+
+    Json = dict[str, "Json"] | list["Json"] | str | int
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", **{chr(code): f"\\u{code:04x}" for code in range(0x20)}}
+_ACTIONS = {"rename-restart": "restart_rename"}
+"""Where libxl's name is not the setting's with underscores."""
+_NIC_KEYS = ("mtu", "mac", "ip", "bridge", "script", "vifname", "gatewaydev", "vlan")
+
+
+def record(spec: GuestSpec) -> str:
+    """The text of ``libxl-json`` for a settled guest."""
+    config: dict[str, Json] = {"c_info": _creation(spec), "b_info": _build(spec)}
+    devices: list[tuple[str, list[Json]]] = [
+        ("disks", [dict(_disk(disk)) for disk in spec.disks]),
+        ("nics", [dict(_nic(nic)) for nic in spec.nics]),
+        ("dtdevs", [{"path": path} for path in spec.dtdev]),
+    ]
+    config.update((key, some) for key, some in devices if some)
+    for key in ("on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset"):
+        action = getattr(spec, key)
+        if action != "destroy":
+            config[key] = _ACTIONS.get(action, action.replace("-", "_"))
+    return _text(config)
+
+
+def _creation(spec: GuestSpec) -> Json:
+    found: dict[str, Json] = {"type": "pvh", "name": spec.name, "uuid": spec.uuid or "", "run_hotplug_scripts": "True"}
+    if spec.pool is not None:
+        found["pool_name"] = spec.pool
+    if spec.passthrough != "default":
+        found["passthrough"] = spec.passthrough
+    return found
+
+
+def _build(spec: GuestSpec) -> Json:
+    found: dict[str, Json] = {"max_vcpus": spec.maxvcpus, "avail_vcpus": list(range(spec.vcpus))}
+    for key, masks in (("vcpu_hard_affinity", spec.affinity.hard), ("vcpu_soft_affinity", spec.affinity.soft)):
+        if any(mask is not None for mask in masks):
+            found[key] = [[*sorted(mask or ())] for mask in masks]
+    found.update(_memory(spec))
+    found["kernel"] = spec.kernel
+    found.update((key, text) for key, text in (("cmdline", spec.cmdline), ("ramdisk", spec.ramdisk)) if text)
+    if spec.device_tree is not None:
+        found["device_tree"] = spec.device_tree
+    if spec.irqs:
+        found["irqs"] = list(spec.irqs)
+    if spec.iomem:
+        found["iomem"] = [{"start": some.start, "number": some.count, "gfn": some.gfn} for some in spec.iomem]
+    found["sched_params"] = {}
+    found["type.pvh"] = {}
+    found["arch_arm"] = dict(_arm(spec))
+    found["arch_x86"] = {}
+    return found
+
+
+def _memory(spec: GuestSpec) -> Iterator[tuple[str, Json]]:
+    yield "max_memkb", spec.maxmem
+    yield "target_memkb", spec.memory
+    yield "video_memkb", 0
+    if spec.shadow_memory is not None:
+        yield "shadow_memkb", spec.shadow_memory
+    for key in ("max_grant_frames", "max_maptrack_frames"):
+        if getattr(spec, key) >= 0:
+            yield key, getattr(spec, key)
+    if spec.max_event_channels != 1023:
+        yield "event_channels", spec.max_event_channels
+
+
+def _arm(spec: GuestSpec) -> Iterator[tuple[str, Json]]:
+    if spec.gic_version != "default":
+        yield "gic_version", spec.gic_version
+    if spec.vuart:
+        yield "vuart", "sbsa_uart"
+    if spec.nr_spis is not None:
+        yield "nr_spis", spec.nr_spis
+
+
+def _disk(disk: DiskSpec) -> Iterator[tuple[str, Json]]:
+    yield "pdev_path", disk.target
+    yield "vdev", disk.vdev
+    if disk.backendtype is not None:
+        yield "backend", disk.backendtype
+    yield "format", disk.format or "empty"
+    if disk.script is not None:
+        yield "script", disk.script
+    for key, flag in (("removable", disk.removable), ("readwrite", disk.readwrite), ("is_cdrom", disk.cdrom)):
+        if flag:
+            yield key, 1
+    if disk.direct_io_safe:
+        yield "direct_io_safe", True
+    if disk.discard is not None:
+        yield "discard_enable", str(disk.discard)
+
+
+def _nic(nic: NicSpec) -> Iterator[tuple[str, Json]]:
+    yield "devid", nic.devid
+    for key in _NIC_KEYS:
+        value = getattr(nic, key)
+        if value is not None:
+            yield key, value
+    yield "nictype", "vif"
+    if nic.rate is not None:
+        yield "rate_bytes_per_interval", nic.rate[0]
+        yield "rate_interval_usecs", nic.rate[1]
+
+
+def _text(value: Json, indent: str = "\n") -> str:
+    """JSON, laid out as libxl does; `indent` begins a line."""
+    inner = indent + "    "
+    if isinstance(value, dict):
+        return _joined("{", [f"{_text(key)}: {_text(item, inner)}" for key, item in value.items()], "}", indent, inner)
+    if isinstance(value, list):
+        return _joined("[", [_text(item, inner) for item in value], "]", indent, inner)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+    return str(value)
+
+
+def _joined(left: str, items: list[str], right: str, indent: str, inner: str) -> str:
+    if not items:
+        return left + right
+    return left + inner + ("," + inner).join(items) + indent + right
