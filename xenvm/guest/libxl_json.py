@@ -50,6 +50,8 @@ def _build(spec: GuestSpec) -> Json:
         if any(mask is not None for mask in masks):
             found[key] = [[*sorted(mask or ())] for mask in masks]
     found.update(_memory(spec))
+    # Its default, but without it `xl mem-set` and `mem-max` end in an assertion, as they do on ARM guests of xl's own.
+    found["acpi"] = "False"
     found["kernel"] = spec.kernel
     found.update((key, text) for key, text in (("cmdline", spec.cmdline), ("ramdisk", spec.ramdisk)) if text)
     if spec.device_tree is not None:

@@ -45,6 +45,7 @@ def test_a_guest_with_disks_and_vifs() -> None:
             "target_memkb": 131072,
             "video_memkb": 0,
             "max_grant_frames": 32,
+            "acpi": "False",
             "sched_params": {},
             "kernel": "/srv/guest/Image",
             "cmdline": "console=hvc0",
