@@ -1,0 +1,187 @@
+"""What the commands of ``xenvm store`` work on: a connection, and in the shell also a place in the tree and a view."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from xenbus.errors import XenbusError
+from xenbus.path import join
+from xenvm.errors import DomainError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from xenbus.client import Store
+    from xenbus.operations import Operations
+    from xenbus.request import Request
+    from xenbus.transaction import Transaction
+    from xenbus.undo import Journal
+
+
+class Session:
+    """A connection that is made when it is needed, and where in the tree one stands.
+
+    `cwd` None leaves relative paths to the server, as the xenstore-* tools do.
+    """
+
+    def __init__(self, connect: Callable[[], Store]) -> None:
+        self._connect = connect
+        self._store: Store | None = None
+        self.cwd: str | None = None
+        self.tx: Transaction | None = None
+        self.view: int | None = None
+        """The domain whose eyes are looked through."""
+        self.journal: Journal | None = None
+        self.asks: Callable[[str], bool] | None = None
+        """Asks whether to go on, where a human answers."""
+        self.hints = False
+        """Whether values are followed by what they mean."""
+        self.paint = Paint(False)
+
+    @property
+    def store(self) -> Store:
+        """The connection."""
+        if self._store is None:
+            self._store = self._connect()
+        return self._store
+
+    @property
+    def eyes(self) -> Operations:
+        """What reads go to: the store, the open transaction, or either as a guest sees it."""
+        below: Operations = self.store if self.tx is None else self.tx
+        if self.view is None:
+            return below
+        from xenbus.access import GuestView
+
+        return GuestView(below, self.view)
+
+    def absolute(self, path: str) -> str:
+        """The path from where one stands; ``.`` and ``..`` are understood in the shell alone."""
+        if self.cwd is None or path.startswith("@"):
+            return path
+        names: list[str] = []
+        for name in (path if path.startswith("/") else join(self.cwd, path)).split("/"):
+            if name == "..":
+                names[-1:] = []
+            elif name not in ("", "."):
+                names.append(name)
+        return "/" + "/".join(names)
+
+    def change(self, what: str, requests: Sequence[Request]) -> None:
+        """Does requests that change the store, all or none; asks before a dangerous one where somebody answers."""
+        if self.view is not None:
+            raise DomainError(f"through the eyes of domain {self.view} one only looks: `as` alone ends that")
+        if self.asks is not None and not self._allowed(requests):
+            raise DomainError("nothing was changed")
+        if self.journal is not None:
+            self.journal.do(self.eyes, what, requests)
+        elif len(requests) == 1:
+            self.store.call(requests[0])
+        else:
+            self.store.transact(requests)
+
+    def _allowed(self, requests: Sequence[Request]) -> bool:
+        from xenvm.cli.store.danger import dangers
+
+        reasons = dangers(requests)
+        return not reasons or self.asks is None or self.asks("; ".join(reasons))
+
+    def drop(self) -> bool:
+        """Gives a lost connection up; the next use makes a new one. Says whether a transaction went with it."""
+        had, self.tx = self.tx is not None, None
+        if self.journal is not None:
+            self.journal.end(False)
+        self.close()
+        return had
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class Verb:
+    """A command: called, it opens a session of its own; the shell calls `work` with its session."""
+
+    def __init__(self, work: Callable[..., int | None]) -> None:
+        self.work = work
+
+    def __call__(self, socket: str | None = None, **values: Any) -> int:
+        """Runs once, on the store at `socket` or on this host's; the exit code."""
+        with Session(connector(socket)) as session:
+            return self.work(session, **values) or 0
+
+
+def connector(socket: str | None) -> Callable[[], Store]:
+    """What connects to the store at a socket, or to this host's."""
+    if socket is not None:
+        from xenbus.client import connect
+
+        return lambda: connect(socket)
+    from xenvm.host.open import open_host
+
+    host = open_host()
+
+    def again() -> Store:
+        host.reconnect()
+        return host.store
+
+    return again
+
+
+class Paint:
+    """Colours, or none."""
+
+    _STATES = ("31", "33", "33", "33", "32", "35", "31", "36", "36")
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
+
+    def state(self, number: int, text: str) -> str:
+        """Text in the colour of a XenbusState."""
+        return self.text(text, self._STATES[number])
+
+    def text(self, text: str, code: str) -> str:
+        """Text in the colour of a terminal's code."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
+
+
+def coloured() -> bool:
+    """Whether the output takes colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int | None:
+    """Columns of the terminal that is written to; None where there is none."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def print_json(found: dict[str, Any]) -> None:
+    """Prints an object, with the version of its form."""
+    import json
+
+    print(json.dumps({"version": 1, **found}, indent=2))
+
+
+def read_file(path: str) -> str:
+    """A file's text, ``-``: of the standard input."""
+    if path == "-":
+        return sys.stdin.read()
+    with open(path, encoding="utf-8") as file:
+        try:
+            return file.read()
+        except UnicodeDecodeError as error:
+            raise XenbusError(f"{path} is no text: {error.reason}") from None
