@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xenvm" / "xen-4.17"
 PACKAGES = (
     *("xen-utils-4.17", "libxenmisc4.17", "libxenevtchn1", "libxengnttab1", "libxencall1", "libxenforeignmemory1"),
-    *("libxentoollog1", "libxendevicemodel1", "libxenstore4", "libxentoolcore1", "libxen-dev"),
+    *("libxentoollog1", "libxendevicemodel1", "libxenstore4", "libxentoolcore1", "libxen-dev", "xenstore-utils"),
 )
 ROUNDS = 41
 COUNTS = {"read": 500, "write": 500, "create": 4}
@@ -44,7 +44,7 @@ Client = Callable[[str, str, int], float]
 def unpacked() -> Path:
     """The folder that the packages are unpacked in."""
     root, debs = CACHE / "root", CACHE / "debs"
-    if not (root / "usr/lib/xen-4.17/bin/xenstored").exists():
+    if not all((root / name).exists() for name in ("usr/lib/xen-4.17/bin/xenstored", "usr/bin/xenstore-ls")):
         debs.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "-q", "download", *PACKAGES], cwd=debs, check=True)
         for deb in debs.glob("*.deb"):

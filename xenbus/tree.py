@@ -41,7 +41,10 @@ class Change(Value):
 
 
 def walk(store: Operations, top: str = "/", *, perms: bool = False, depth: int | None = None) -> Snapshot:
-    """All nodes from `top` on, down to `depth` levels below it; raises NotFound for `top` alone."""
+    """All nodes from `top` on, down to `depth` levels below it.
+
+    Raises NotFound or AccessDenied for `top` alone; below it a node that is gone is missing, and a closed one is empty.
+    """
     found: Snapshot = {}
     below: dict[str, tuple[str, ...]] = {}
     level, left = [top], depth
@@ -52,6 +55,8 @@ def walk(store: Operations, top: str = "/", *, perms: bool = False, depth: int |
         left = None if left is None else left - 1
     if top not in found:
         raise NotFound("ENOENT", "list", top)
+    if found[top].value is None:
+        raise AccessDenied("EACCES", "list", top)
     return _in_order(top, found, below)
 
 

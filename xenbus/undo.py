@@ -67,7 +67,8 @@ class Journal:
         del self.steps[len(self.steps) - len(inner) :]
         if committed and inner:
             back = [request for step in reversed(inner) for request in step.back]
-            self.steps.append(Step(f"a transaction of {len(inner)} changes", tuple(back)))
+            what = inner[0].what if len(inner) == 1 else f"a transaction of {len(inner)} changes"
+            self.steps.append(Step(what, tuple(back)))
 
 
 def inverse(store: Operations, request: Request) -> list[Request]:

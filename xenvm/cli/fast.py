@@ -39,9 +39,16 @@ def _take_options(command: Command, rest: list[str], values: Values) -> list[str
             return words + rest
         if not word.startswith("-") or word == "-":
             words.append(word)
-        elif not _take(by_flag.get(word), rest, values):
+        elif not all(_take(by_flag.get(flag), rest, values) for flag in _flags(word, by_flag)):
             return None
     return words
+
+
+def _flags(word: str, by_flag: dict[str, Option]) -> list[str]:
+    """The word, or ``-f -p`` for a ``-fp`` of flags alone."""
+    letters = [f"-{letter}" for letter in word[1:]]
+    plain = all(letter in by_flag and not by_flag[letter].metavar for letter in letters)
+    return letters if plain and word not in by_flag else [word]
 
 
 def _take(option: Option | None, rest: list[str], values: Values) -> bool:

@@ -77,11 +77,24 @@ class Session:
         if self.asks is not None and not self._allowed(requests):
             raise DomainError("nothing was changed")
         if self.journal is not None:
-            self.journal.do(self.eyes, what, requests)
+            self._change_and_note(self.journal, what, requests)
         elif len(requests) == 1:
             self.store.call(requests[0])
         else:
             self.store.transact(requests)
+
+    def _change_and_note(self, journal: Journal, what: str, requests: Sequence[Request]) -> None:
+        if self.tx is not None or len(requests) == 1:
+            journal.do(self.eyes, what, requests)
+            return
+        journal.begin()
+        committed = False
+        try:
+            with self.store.transaction() as tx:
+                journal.do(tx, what, requests)
+            committed = True
+        finally:
+            journal.end(committed)
 
     def _allowed(self, requests: Sequence[Request]) -> bool:
         from xenvm.cli.store.danger import dangers
