@@ -50,14 +50,19 @@ class Lines:
     def prompt(self) -> str:
         """Where one stands, in which transaction, and with whose eyes."""
         session = self._session
-        text = session.paint.text(session.cwd or "/", "1;34")
+        parts = [(session.cwd or "/", "1;34")]
         if session.view is not None:
-            text += session.paint.text(f" as {session.view}", "35")
+            parts.append((f" as {session.view}", "35"))
         if session.tx is not None:
-            text += session.paint.text(f" tx {session.tx.id}", "33")
-        if self._readline is not None:  # readline must know what takes no room on the screen
-            text = text.replace("\x1b[", "\x01\x1b[").replace("m", "m\x02") if session.paint.on else text
-        return f"{text}> "
+            parts.append((f" tx {session.tx.id}", "33"))
+        return "".join(self._coloured(*part) for part in parts) + "> "
+
+    def _coloured(self, text: str, code: str) -> str:
+        if not self._session.paint.on:
+            return text
+        if self._readline is None:
+            return self._session.paint.text(text, code)
+        return f"\x01\x1b[{code}m\x02{text}\x01\x1b[0m\x02"  # readline must know what takes no room on the screen
 
     def complete(self, text: str, state: int) -> str | None:
         """readline's completer: commands first, then live paths."""

@@ -58,20 +58,22 @@ def _list(session: Session, paths: tuple[str, ...], prefix: bool, as_json: bool)
 
 
 def _read(session: Session, paths: tuple[str, ...], prefix: bool, raw: bool, as_json: bool) -> int | None:
-    """Prints values, as xenstore-read does; all or none."""
+    """Prints values up to the first that cannot be read, as xenstore-read does; JSON has all or none."""
     from xenbus.escape import escape
+    from xenbus.operations import checked
     from xenbus.request import Read
     from xenbus.tree import Node
     from xenvm.cli.store import formats
 
     tops = [session.absolute(path) for path in paths]
-    values = session.eyes.batch_checked([Read(path) for path in tops])
+    replies = session.eyes.batch([Read(path) for path in tops])
     if as_json:
-        nodes = zip(tops, map(Node, values), strict=True)
+        nodes = zip(tops, map(Node, checked(replies)), strict=True)
         print_json({"nodes": [formats.node_object(path, node) for path, node in nodes]})
         return 0
     hint = formats.hinter(session.paint) if session.hints else None
-    for path, value in zip(tops, values, strict=True):
+    for path, reply in zip(tops, replies, strict=True):
+        (value,) = checked([reply])
         head = f"{path}: " if prefix else ""
         if raw:
             sys.stdout.flush()

@@ -71,7 +71,7 @@ def test_diff_of_files_needs_no_store(
 def test_a_place_that_is_gone(fake: FakeStore, xenvm: Xenvm, saved: str) -> None:
     fake.drop("/local/domain/5")
     out = xenvm("store", "diff", saved)[1].splitlines()
-    assert len(out) == 7 and all(line.startswith("- ") for line in out)
+    assert len(out) == 8 and all(line.startswith("- ") for line in out)
 
 
 def test_now_with_now_makes_no_sense(fake: FakeStore, xenvm: Xenvm) -> None:

@@ -59,7 +59,7 @@ def test_read(fake: FakeStore, xenvm: Xenvm) -> None:
     fake.put("/x", b"a\0b")
     assert xenvm("store", "read", "-R", "/x") == (0, "a\0b", "")
     code, out, err = xenvm("store", "read", "/x", "/none")
-    assert (code, out, err) == (1, "", "xenvm: the store refused read /none: it does not exist (ENOENT)\n")
+    assert (code, out, err) == (1, "a\\000b\n", "xenvm: the store refused read /none: it does not exist (ENOENT)\n")
     assert json.loads(xenvm("store", "read", "--json", "/x")[1])["nodes"] == [{"path": "/x", "value": "a\0b"}]
 
 
@@ -116,7 +116,7 @@ def test_explain(fake: FakeStore, xenvm: Xenvm) -> None:
 def test_stat(fake: FakeStore, xenvm: Xenvm) -> None:
     lines = xenvm("store", "stat")[1].splitlines()
     assert lines[0].split() == ["domid", "name", "nodes", "watches", "transactions", "outstanding", "memory"]
-    assert lines[1].split() == ["0", "-", "10", "-", "-", "-", "-"]
+    assert lines[1].split() == ["0", "-", "11", "-", "-", "-", "-"]
     found = json.loads(xenvm("store", "stat", "--json")[1])
     assert found["domains"][1]["name"] == "guest" and found["limits"] == {}
 

@@ -3,11 +3,18 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 
 from tests.support.fakestore import FakeStore
 from tests.unit.cli.conftest import Xenvm
 from xenbus.client import connect
 from xenbus.request import Write
+
+
+def once_watched(fake: FakeStore, work: Callable[[], None]) -> None:
+    while not fake.ops["WATCH"]:
+        pass
+    work()
 
 
 def test_as_xenstore_watch(fake: FakeStore, xenvm: Xenvm) -> None:
@@ -36,25 +43,19 @@ def test_depth(fake: FakeStore, xenvm: Xenvm) -> None:
                 fake.put(other, "1")
 
     fake.on_write("/go", change)
-    threading.Timer(0, lambda: wait_and_go(fake)).start()
+    thread = threading.Thread(target=lambda: once_watched(fake, lambda: fake.put("/go")))
+    thread.start()
     assert xenvm("store", "watch", "-n", "3", "-d", "1", "/w")[1] == "/w\n/w/a\n/w\n"
-
-
-def wait_and_go(fake: FakeStore) -> None:
-    while not fake.ops["WATCH"]:
-        pass
-    fake.put("/go")
+    thread.join()
 
 
 def test_no_event_of_many_is_lost(fake: FakeStore, xenvm: Xenvm) -> None:
     def write() -> None:
-        while not fake.ops["WATCH"]:
-            pass
         with connect(fake.path) as other:
             for begin in range(0, 2000, 50):
                 other.batch([Write(f"/w/{number}", b"x") for number in range(begin, begin + 50)])
 
-    thread = threading.Thread(target=write)
+    thread = threading.Thread(target=lambda: once_watched(fake, write))
     thread.start()
     lines = xenvm("store", "watch", "-n", "2001", "-v", "/w")[1].splitlines()
     thread.join()
