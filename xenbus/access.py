@@ -50,7 +50,7 @@ def explain(path: str, perms: Sequence[Perm]) -> list[str]:
     seen = {0, owner.domid}
     for perm in others:
         if perm.domid in seen or DOMID_ANY in seen:
-            lines.append(f"The entry {perm} has no effect: {_whom(perm.domid)} may do what was said before.")
+            lines.append(f"The entry {perm} adds nothing: what {_whom(perm.domid)} may do is said before.")
             continue
         seen.add(perm.domid)
         lines.append(f"{_whom(perm.domid).capitalize()} may {_what(perm)}: the entry {perm}.")

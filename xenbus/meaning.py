@@ -39,8 +39,14 @@ def is_state(path: str) -> bool:
         case ["", "local", "domain", _, "device", _, _, "state"]:
             return True
         case ["", "local", "domain", _, "backend", _, _, _, "state"]:
-            return True
-        case ["", "local", "domain", _, "console", "state"]:
+            return not _is_daemons(path)
+    return False
+
+
+def _is_daemons(path: str) -> bool:
+    """Whether a back end is the console daemon's: it serves the first console and the vuart by no handshake."""
+    match path.split("/"):
+        case [*_, "backend", "console", _, "0", "state"] | [*_, "backend", "vuart", _, _, "state"]:
             return True
     return False
 
@@ -51,6 +57,8 @@ def _state(path: str, untrusted: bytes) -> str | None:
         return None
     if is_state(path):
         return state_name(number)
+    if _is_daemons(path):
+        return f"{state_name(number)}, and stays so: the console daemon keeps no state"
     if path.startswith("/libxl/"):
         return f"{state_name(number)}, as it was at creation: never the live state"
     return None

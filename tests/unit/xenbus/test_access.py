@@ -36,7 +36,7 @@ def test_an_explanation_in_words() -> None:
         "Domain 5 owns it, and so may read it, write it and change its permissions.",
         "Domain 0 is privileged, as is every client of the socket: it may do the same.",
         "Domain 2 may read it, not write it: the entry r2.",
-        "The entry b2 has no effect: domain 2 may do what was said before.",
+        "The entry b2 adds nothing: what domain 2 may do is said before.",
         "Domain 7 may write it, not read it: the entry w7.",
         "All other domains may neither read nor write it: the letter of the first entry, n5.",
         "Who may write it may also remove it with all below, and make nodes below it, which inherit this.",
@@ -46,7 +46,7 @@ def test_an_explanation_in_words() -> None:
 def test_an_entry_for_all_domains_ends_the_list() -> None:
     lines = explain("/x", parse_perms(f"n0,r{DOMID_ANY},b5"))
     assert lines[1] == "All domains may read it, not write it: the entry r32757."
-    assert lines[2] == "The entry b5 has no effect: domain 5 may do what was said before."
+    assert lines[2] == "The entry b5 adds nothing: what domain 5 may do is said before."
     assert not any("All other domains" in line for line in lines)
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from xenbus.meaning import disk_name, is_state, meaning, state_of
 
 FRONT = "/local/domain/5/device/vbd/51712"
+AND_STAYS = ", and stays so: the console daemon keeps no state"
 BACK = "/local/domain/0/backend/vbd/5/51712"
 
 
@@ -20,6 +21,11 @@ BACK = "/local/domain/0/backend/vbd/5/51712"
         ("/libxl/5/device/vbd/51712/state", b"1", "1 Initialising, as it was at creation: never the live state"),
         ("/local/domain/0/device-model/5/state", b"running", None),
         ("/local/domain/0/device-model/5/state", b"4", None),
+        *(
+            (f"/local/domain/0/backend/{kind}/5/0/state", b"1", f"1 Initialising{AND_STAYS}")
+            for kind in ("console", "vuart")
+        ),
+        ("/local/domain/0/backend/console/5/1/state", b"4", "4 Connected"),
         (f"{FRONT}/ring-ref", b"8", "grant 8"),
         (f"{FRONT}/ring-ref3", b"9", "grant 9"),
         (f"{FRONT}/queue-0/tx-ring-ref", b"9", "grant 9"),
@@ -84,7 +90,8 @@ def test_disk_names(number: int, name: str | None) -> None:
 
 
 def test_live_states() -> None:
-    assert is_state(f"{FRONT}/state") and is_state(f"{BACK}/state") and is_state("/local/domain/5/console/state")
+    assert is_state(f"{FRONT}/state") and is_state(f"{BACK}/state")
+    assert not is_state("/local/domain/0/backend/console/5/0/state")
     assert not is_state("/libxl/5/device/vbd/51712/state")
     assert state_of(f"{FRONT}/state", b"4") == 4
     assert state_of(f"{FRONT}/state", b"four") is None

@@ -125,8 +125,9 @@ def _explain(session: Session, path: str | None, domid: int | None, as_json: boo
     from xenbus.perm import format_perms
 
     (top,) = _tops(session, () if path is None else (path,))
-    perms = session.eyes.get_perms(top)
+    perms = session.own_eyes.get_perms(top)
     lines = access.explain(top, perms)
+    domid = session.view if domid is None else domid
     if domid is not None:
         rights = access.rights(perms, domid)
         may = [word for word, on in (("read", rights.read), ("write", rights.write)) if on]

@@ -51,12 +51,16 @@ class Session:
     @property
     def eyes(self) -> Operations:
         """What reads go to: the store, the open transaction, or either as a guest sees it."""
-        below: Operations = self.store if self.tx is None else self.tx
         if self.view is None:
-            return below
+            return self.own_eyes
         from xenbus.access import GuestView
 
-        return GuestView(below, self.view)
+        return GuestView(self.own_eyes, self.view)
+
+    @property
+    def own_eyes(self) -> Operations:
+        """What reads go to that no view is to narrow."""
+        return self.store if self.tx is None else self.tx
 
     def absolute(self, path: str) -> str:
         """The path from where one stands; ``.`` and ``..`` are understood in the shell alone."""

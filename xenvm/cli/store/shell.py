@@ -56,8 +56,9 @@ def _do(session: Session, text: str) -> int | None:
 
 
 def _asks(reason: str) -> bool:
+    print(f"{reason}.")
     try:
-        return input(f"{reason}. Go on? [y/N] ").strip().lower() in ("y", "yes")
+        return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

@@ -111,6 +111,12 @@ def test_as_a_guest(fake: FakeStore, script: Script) -> None:
     assert fake.get("/local/domain/5/name") == b"guest"
 
 
+def test_why_a_guest_does_not_see(fake: FakeStore, script: Script) -> None:
+    out = script("as 5", "explain odd")[1].splitlines()
+    assert out[0] == "/local/domain/5/odd  (n0)"
+    assert out[1].startswith("  Domain 5 may neither read nor write it")
+
+
 def test_help(fake: FakeStore, script: Script) -> None:
     out = script("help", "help ls")[1]
     for word in ("chmod", "begin", "undo", "explain", "ls [-f] [-p]", "--depth N"):
