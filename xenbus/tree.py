@@ -6,7 +6,7 @@ A look is not a transaction: nodes may come and go meanwhile, and one that vanis
 from __future__ import annotations
 
 from xenbus.errors import AccessDenied, InvalidPath, NotFound
-from xenbus.path import basename, is_under, join
+from xenbus.path import basename, join
 from xenbus.request import GetPerms, List, Read
 from xenbus.value import Value
 
@@ -117,11 +117,6 @@ def _in_order(top: str, found: Snapshot, below: dict[str, tuple[str, ...]]) -> S
             ordered[path] = node
             stack.extend(join(path, name) for name in reversed(below.get(path, ())))
     return ordered
-
-
-def below_of(snapshot: Snapshot, path: str) -> Snapshot:
-    """The part of a snapshot from `path` on."""
-    return {node: seen for node, seen in snapshot.items() if is_under(node, path)}
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[Change]:

@@ -7,7 +7,7 @@ from xenbus import wire
 from xenbus.client import Store
 from xenbus.errors import AccessDenied, NotFound, StoreClosed, StoreError
 from xenbus.perm import Perm
-from xenbus.tree import NODES_A_WRITE, Change, Node, below_of, differences, matching, owners, walk
+from xenbus.tree import NODES_A_WRITE, Change, Node, differences, matching, owners, walk
 
 
 def test_a_tree_in_the_order_of_its_creation(store: Store, fake: FakeStore) -> None:
@@ -95,9 +95,8 @@ def test_differences() -> None:
     assert differences(before, before) == []
 
 
-def test_parts_and_counts() -> None:
+def test_matches_and_counts() -> None:
     snapshot = {"/a": Node(b"one", (Perm(5),)), "/a/state": Node(b"4", (Perm(0),)), "/ab": Node(None, (Perm(5),))}
-    assert list(below_of(snapshot, "/a")) == ["/a", "/a/state"]
     assert owners(snapshot) == {5: 2, 0: 1}
     assert list(matching(snapshot, name="a*")) == ["/a", "/ab"]
     assert list(matching(snapshot, name="/a/*")) == ["/a/state"]

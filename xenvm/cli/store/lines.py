@@ -47,6 +47,17 @@ class Lines:
                 print()
                 return
 
+    def ask(self, reason: str) -> bool:
+        """Whether to go on; the answer stays out of the history."""
+        print(f"{reason}.")
+        try:
+            answer = input("Go on? [y/N] ").strip()
+        except EOFError:
+            return False
+        if answer and self._readline is not None and self._readline.get_current_history_length():
+            self._readline.remove_history_item(self._readline.get_current_history_length() - 1)
+        return answer.lower() in ("y", "yes")
+
     def prompt(self) -> str:
         """Where one stands, in which transaction, and with whose eyes."""
         session = self._session

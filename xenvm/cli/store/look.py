@@ -21,14 +21,16 @@ def _ls(
     """Lists all below the paths, as xenstore-ls does."""
     from xenvm.cli.store import formats
 
+    hint = formats.hinter(session.paint) if session.hints else None
+    nodes: list[dict[str, object]] = []
     for path in _tops(session, paths):
         found = walk(session.eyes, path, perms=perms, depth=depth)
         if as_json:
-            found.pop(path)
-            print_json({"nodes": [formats.node_object(*item) for item in found.items()]})
-            continue
-        hint = formats.hinter(session.paint) if session.hints else None
-        _print(formats.listing(found, path, full=full, perms=perms, columns=width(), hint=hint))
+            nodes += (formats.node_object(*item) for item in found.items() if item[0] != path)
+        else:
+            _print(formats.listing(found, path, full=full, perms=perms, columns=width(), hint=hint))
+    if as_json:
+        print_json({"nodes": nodes})
     return 0
 
 
@@ -157,6 +159,9 @@ def _stat(session: Session, as_json: bool) -> int | None:
     return 0
 
 
+_TELLING = ("help", "check", "quota", "quota-soft", "memreport", "print")
+
+
 def _count(number: int | None) -> str:
     return f"{'-' if number is None else number:>14}"
 
@@ -168,7 +173,9 @@ def _shown(name: str | None) -> str:
 
 
 def _control(session: Session, words: tuple[str, ...]) -> int | None:
-    """Sends a command to the server and prints its answer."""
+    """Sends a command to the server and prints its answer; asks before one that does more than tell."""
+    if not (words[0] in _TELLING and "set" not in words):
+        session.ask(f"`{' '.join(words)}` changes how the server works")
     text = session.store.control(*words)
     print(text, end="" if text.endswith("\n") else "\n")
     return 0

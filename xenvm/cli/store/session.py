@@ -78,8 +78,10 @@ class Session:
         """Does requests that change the store, all or none; asks before a dangerous one where somebody answers."""
         if self.view is not None:
             raise DomainError(f"through the eyes of domain {self.view} one only looks: `as` alone ends that")
-        if self.asks is not None and not self._allowed(requests):
-            raise DomainError("nothing was changed")
+        if self.asks is not None:
+            from xenvm.cli.store.danger import dangers
+
+            self.ask("; ".join(dangers(requests)))
         if self.journal is not None:
             self._change_and_note(self.journal, what, requests)
         elif len(requests) == 1:
@@ -100,11 +102,10 @@ class Session:
         finally:
             journal.end(committed)
 
-    def _allowed(self, requests: Sequence[Request]) -> bool:
-        from xenvm.cli.store.danger import dangers
-
-        reasons = dangers(requests)
-        return not reasons or self.asks is None or self.asks("; ".join(reasons))
+    def ask(self, reason: str) -> None:
+        """Goes on only if there is no reason to ask, nobody to ask, or the answer is yes; else raises DomainError."""
+        if reason and self.asks is not None and not self.asks(reason):
+            raise DomainError("nothing was changed")
 
     def drop(self) -> bool:
         """Gives a lost connection up; the next use makes a new one. Says whether a transaction went with it."""

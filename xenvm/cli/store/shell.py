@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 from xenbus.errors import StoreClosed, XenbusError
 from xenbus.undo import Journal
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 def shell(socket: str | None = None) -> int:
     """Reads commands until the end; from a pipe it stops at the first error, with its exit code."""
     interactive = sys.stdin.isatty()
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # values need not be UTF-8
     with Session(connector(socket)) as session:
         session.cwd, session.journal = "/", Journal()
         if not interactive:
@@ -25,8 +28,9 @@ def shell(socket: str | None = None) -> int:
         from xenvm.cli.store.lines import Lines
 
         session.paint = Paint(coloured())
-        session.asks, session.hints = _asks, sys.stdout.isatty()
+        session.hints = sys.stdout.isatty()
         with Lines(session) as lines:
+            session.asks = lines.ask
             return _loop(session, iter(lines), True)
 
 
@@ -53,14 +57,6 @@ def _do(session: Session, text: str) -> int | None:
         had = session.drop()
         error.add_note("the next command makes a new connection" + ("; the transaction is lost" if had else ""))
         raise
-
-
-def _asks(reason: str) -> bool:
-    print(f"{reason}.")
-    try:
-        return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
 
 
 def complete(session: Session, text: str) -> list[str]:

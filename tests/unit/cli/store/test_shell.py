@@ -124,6 +124,12 @@ def test_help(fake: FakeStore, script: Script) -> None:
     assert "--socket" not in out
 
 
+def test_values_need_not_be_utf8(fake: FakeStore) -> None:
+    argv = [sys.executable, "-X", "utf8", "-m", "xenvm", "store", "shell"]
+    subprocess.run(argv, cwd=TOP, input=b"write /a \xff\xfe\nwrite /b '\xc3\xbc'\n", check=True)
+    assert (fake.get("/a"), fake.get("/b")) == (b"\xff\xfe", "ü".encode())
+
+
 def test_a_lost_connection_is_told(fake: FakeStore, script: Script) -> None:
     fake.inject(2, "close")
     code, out, err = script("begin", "read /local")
@@ -206,6 +212,18 @@ def test_colours_completion_and_history(fake: FakeStore, terminal: Callable[...,
     assert history.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_answers_stay_out_of_the_history(fake: FakeStore, terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    shell = terminal(NO_COLOR="1")
+    shell.until("/> ")
+    shell.type("rm /libxl\n")
+    shell.until("Go on? [y/N] ")
+    shell.type("nonsense\n")
+    shell.until("nothing was changed")
+    shell.until("/> ")
+    assert shell.end() == 0
+    assert (tmp_path / "state/xenvm/store_history").read_text().splitlines()[-2:] == ["rm /libxl", "exit"]
+
+
 def test_no_color(fake: FakeStore, terminal: Callable[..., Terminal]) -> None:
     shell = terminal(NO_COLOR="1")
     shell.until("/> ")
@@ -230,6 +248,15 @@ def test_a_dangerous_change_asks(fake: FakeStore, terminal: Callable[..., Termin
     assert fake.get(f"{FRONT}/state") == b"6"
     shell.type("write /harmless 1\nundo\n")
     shell.until("undone: write /harmless")
+    shell.until("/> ")
+    shell.type("control quota\n")
+    shell.until("OK")
+    shell.type("control quota set nodes 5\n")
+    shell.until("changes how the server works")
+    shell.until("Go on? [y/N] ")
+    shell.type("\n")
+    shell.until("nothing was changed")
+    shell.until("/> ")
     assert shell.end() == 0
 
 
