@@ -6,7 +6,6 @@ import io
 import os
 import pty
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -140,16 +139,28 @@ def test_a_lost_connection_is_told(fake: FakeStore, script: Script) -> None:
 # On a terminal.
 
 
+START = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "xenvm", "store"])
+"""
+"""Makes the terminal one that can interrupt."""
+
+
 class Terminal:
     """The shell on a pseudo-terminal."""
 
     def __init__(self, fake: FakeStore, home: Path, **environment: str) -> None:
-        self.pid, self.fd = pty.fork()
-        if not self.pid:
-            own = {**os.environ, "XDG_STATE_HOME": str(home), "TERM": "xterm", "INPUTRC": "/dev/null", **environment}
-            argv = [sys.executable, "-m", "xenvm", "store"]
-            os.chdir(TOP)
-            os.execve(sys.executable, argv, {**own, "XENSTORED_PATH": fake.path})
+        own = {"XDG_STATE_HOME": str(home), "TERM": "xterm", "INPUTRC": "/dev/null", "XENSTORED_PATH": fake.path}
+        self.fd, inner = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START],
+            **dict.fromkeys(("stdin", "stdout", "stderr"), inner),
+            cwd=TOP,
+            env={**os.environ, **own, **environment},
+            start_new_session=True,
+        )
+        os.close(inner)
         self.seen = ""
 
     def until(self, text: str) -> str:
@@ -171,7 +182,7 @@ class Terminal:
     def end(self) -> int:
         """Leaves; the exit code."""
         self.type("exit\n")
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.process.wait(20)
 
 
 @pytest.fixture
@@ -184,11 +195,8 @@ def terminal(fake: FakeStore, tmp_path: Path) -> Iterator[Callable[..., Terminal
 
     yield start
     for one in started:
-        try:
-            os.kill(one.pid, signal.SIGKILL)
-            os.waitpid(one.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
+        one.process.kill()
+        one.process.wait()
         os.close(one.fd)
 
 
@@ -291,7 +299,7 @@ def test_an_interrupt_ends_the_watch_alone(fake: FakeStore, terminal: Callable[.
     shell.until("\r\n/\r\n")
     shell.until("/> ")
     shell.type("\x04")
-    assert os.waitstatus_to_exitcode(os.waitpid(shell.pid, 0)[1]) == 0
+    assert shell.process.wait(20) == 0
 
 
 def test_without_readline(fake: FakeStore) -> None:
