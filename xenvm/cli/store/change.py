@@ -61,7 +61,7 @@ def _chmod(session: Session, path: str, perms: tuple[str, ...], recursive: bool,
         tops = list(walk(session.eyes, top))
     if upto:
         tops += _above(top)
-    if session.eyes.read_or_none(top) is None and not top.startswith("@"):
+    if not top.startswith("@") and session.eyes.read_or_none(top) is None:
         raise NotFound("ENOENT", "set permissions of", top)
     session.change(f"chmod {top}", [SetPerms(path, entries) for path in tops])
 

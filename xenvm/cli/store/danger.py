@@ -25,6 +25,8 @@ def dangers(requests: Sequence[Request]) -> list[str]:
 
 def danger(request: Request) -> str | None:
     """Why one request is dangerous: a clause with its path."""
+    if request.path.startswith("@"):
+        return f"{request.path} decides which domains learn that others come and go"
     path = request.path if request.path.startswith("/") else f"/local/domain/0/{request.path}"
     names = [name for name in path.split("/") if name]
     if isinstance(request, Mkdir):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 
 from xenbus.errors import NotFound
-from xenbus.tree import walk
+from xenbus.tree import Node, walk
 from xenvm.cli.store.session import Verb, coloured, print_json, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xenvm.cli.store.formats import Hint
     from xenvm.cli.store.session import Session
 
 
@@ -21,7 +22,7 @@ def _ls(
     """Lists all below the paths, as xenstore-ls does."""
     from xenvm.cli.store import formats
 
-    hint = formats.hinter(session.paint) if session.hints else None
+    hint = _hint(session)
     nodes: list[dict[str, object]] = []
     for path in _tops(session, paths):
         found = walk(session.eyes, path, perms=perms, depth=depth)
@@ -64,16 +65,16 @@ def _read(session: Session, paths: tuple[str, ...], prefix: bool, raw: bool, as_
     from xenbus.escape import escape
     from xenbus.operations import checked
     from xenbus.request import Read
-    from xenbus.tree import Node
-    from xenvm.cli.store import formats
 
     tops = [session.absolute(path) for path in paths]
     replies = session.eyes.batch([Read(path) for path in tops])
     if as_json:
+        from xenvm.cli.store.formats import node_object
+
         nodes = zip(tops, map(Node, checked(replies)), strict=True)
-        print_json({"nodes": [formats.node_object(path, node) for path, node in nodes]})
+        print_json({"nodes": [node_object(path, node) for path, node in nodes]})
         return 0
-    hint = formats.hinter(session.paint) if session.hints else None
+    hint = _hint(session)
     for path, reply in zip(tops, replies, strict=True):
         (value,) = checked([reply])
         head = f"{path}: " if prefix else ""
@@ -84,6 +85,15 @@ def _read(session: Session, paths: tuple[str, ...], prefix: bool, raw: bool, as_
         else:
             print(head + escape(value) + (hint(path, Node(value)) if hint else ""))
     return 0
+
+
+def _hint(session: Session) -> Hint | None:
+    """What shows the meaning of values, where that is wanted."""
+    if not session.hints:
+        return None
+    from xenvm.cli.store.formats import hinter
+
+    return hinter(session.paint)
 
 
 def _exists(session: Session, paths: tuple[str, ...]) -> int | None:

@@ -27,6 +27,7 @@ BACK = "/local/domain/0/backend/vbd/5/51712"
         Write("/local/domain/5/name", b"x"),
         Write("/tool/xenstored/domid", b"1"),
         SetPerms("/vm", [Perm(0)]),
+        SetPerms("@releaseDomain", [Perm(0)]),
     ],
     ids=repr,
 )

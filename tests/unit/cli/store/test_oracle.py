@@ -78,6 +78,14 @@ def test_write(daemon: xenstored.Daemon, xenvm: Xenvm, text: str) -> None:
         assert store.read("/ours") == store.read("/theirs")
 
 
+def test_chmod(daemon: xenstored.Daemon, xenvm: Xenvm) -> None:
+    with connect(daemon.path) as store:
+        store.write("/perms", b"")
+        assert xenvm("store", "chmod", "--socket", daemon.path, "/perms", "n0", "r5")[0] == 0
+        assert store.get_perms("/perms") == parse_perms("n0,r5")
+    assert xenvm("store", "chmod", "--socket", daemon.path, "@releaseDomain", "n0")[0] == 0
+
+
 def test_a_whole_tree_there_and_back(daemon: xenstored.Daemon, xenvm: Xenvm, tmp_path: object) -> None:
     file = f"{tmp_path}/saved"
     assert xenvm("store", "export", "--socket", daemon.path, "-o", file, "/t")[0] == 0
