@@ -50,16 +50,7 @@ def _diff(session: Session, before: str, after: str | None, as_json: bool) -> in
     old, new = (_now(session, other) if own is None else own for own, other in (files, files[::-1]))
     changes = differences(old, new)
     if as_json:
-        keys = ("before", "after")
-        nodes = [(change.path, (change.before, change.after)) for change in changes]
-        found = [
-            {
-                "path": path,
-                **{key: node and formats.node_object(path, node) for key, node in zip(keys, both, strict=True)},
-            }
-            for path, both in nodes
-        ]
-        print_json({"changes": found})
+        print_json({"changes": [formats.change_object(change) for change in changes]})
     else:
         sys.stdout.writelines(f"{line}\n" for change in changes for line in formats.difference(change))
     return 1 if changes else 0

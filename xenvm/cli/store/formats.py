@@ -122,3 +122,9 @@ def node_object(path: str, node: Node) -> dict[str, Any]:
 
     means = meaning(path, node.value)
     return {**dumped(path, node), **({"meaning": means} if means else {})}
+
+
+def change_object(change: Change) -> dict[str, Any]:
+    """A change for JSON: both nodes, null where there is none."""
+    both = {"before": change.before, "after": change.after}
+    return {"path": change.path, **{key: node and node_object(change.path, node) for key, node in both.items()}}

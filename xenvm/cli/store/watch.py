@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from xenbus.errors import InvalidValue, StoreError, XenbusError
+from xenbus.errors import StoreError, XenbusError
 from xenbus.request import Read, Unwatch, Watch
 from xenbus.tree import Node
 from xenvm.cli.store.session import Verb
@@ -18,31 +18,30 @@ if TYPE_CHECKING:
     from xenvm.cli.store.session import Session
 
 _TOKEN = "xenvm-store:"
+_BURST_MAX = 500
+"""Events that are shown together at most: a store that never rests must not keep them back."""
 
 
 def _watch(
     session: Session,
     paths: tuple[str, ...],
-    count: int | None,
+    count: int,
     depth: int | None,
     values: bool,
     times: bool,
     as_json: bool,
 ) -> None:
-    """Prints the path of each event, the first for each watched path at once; ends after `count` of them."""
+    """Prints the path of each event, the first for each watched path at once; ends after `count` of them, if not 0."""
     if session.view is not None:
         raise DomainError(f"domain {session.view}'s watches are its own: `as` alone ends its view")
-    if not paths:
-        raise InvalidValue("watch takes the paths to watch")
-    tops = [session.absolute(path) for path in paths]
-    store = session.store
-    store.batch_checked([Watch(path, _TOKEN + path) for path in tops])
+    tops = list(dict.fromkeys(session.absolute(path) for path in paths))
+    left = count
     try:
-        left = count
+        session.store.batch_checked([Watch(path, _TOKEN + path) for path in tops])
         for events in _bursts(session, tops, depth):
-            some = events[:left]
+            some = events[:left] if count else events
             _show(session, some, values or as_json, times, as_json)
-            left = None if left is None else left - len(some)
+            left -= len(some)
             if left == 0:
                 break
     finally:
@@ -53,13 +52,13 @@ def _bursts(session: Session, tops: list[str], depth: int | None) -> Iterator[li
     """Paths of events that came together, without end."""
     while True:
         event = session.store.next_event()
-        burst = []
+        burst: list[str] = []
         while event is not None:
             path, token = event
             top = token.removeprefix(_TOKEN)
             if top in tops and (depth is None or _levels(path, top) <= depth):
                 burst.append(path)
-            event = session.store.next_event(0)
+            event = session.store.next_event(0) if len(burst) < _BURST_MAX else None
         if burst:
             yield burst
 

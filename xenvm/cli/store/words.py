@@ -25,15 +25,18 @@ def execute(session: Session, text: str) -> int | None:
     row = table.find(words[0], rows()) if words else None
     if row is None:
         raise InvalidValue(f"{words[0] if words else text!r} is no command: `help` lists them")
-    values = _raw_values(row, words[1:]) if row.raw else (fast.parse([row.name, *words[1:]], (row,)) or (row, None))[1]
+    values = _values(row, words[1:])
     if values is None:
         raise InvalidValue(f"usage: {usage(row)}")
     verb = run.load(row)
     return verb.work(session, **values) if isinstance(verb, Verb) else verb(session, **values)
 
 
-def _raw_values(row: table.Command, words: list[str]) -> dict[str, object] | None:
-    return {row.arguments[0].dest: tuple(words)} if words else None
+def _values(row: table.Command, words: list[str]) -> dict[str, object] | None:
+    if row.raw:
+        return {row.arguments[0].dest: tuple(words)} if words else None
+    plain = fast.parse([row.name, *words], (row,))
+    return None if plain is None else plain[1]
 
 
 def rows() -> tuple[table.Command, ...]:

@@ -20,6 +20,7 @@ def once_watched(fake: FakeStore, work: Callable[[], None]) -> None:
 def test_as_xenstore_watch(fake: FakeStore, xenvm: Xenvm) -> None:
     assert xenvm("store", "watch", "-n", "2", "/local", "@releaseDomain") == (0, "/local\n@releaseDomain\n", "")
     assert fake.ops["UNWATCH"] == 2
+    assert xenvm("store", "watch", "-n", "1", "/local", "/local") == (0, "/local\n", "")
 
 
 def test_values_and_times(fake: FakeStore, xenvm: Xenvm) -> None:
