@@ -12,13 +12,21 @@ from xenvm.errors import DomainError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Any, Protocol
 
     from xenbus.client import Store
     from xenbus.operations import Operations
     from xenbus.request import Request
     from xenbus.transaction import Transaction
     from xenbus.undo import Journal
+
+    class Source(Protocol):
+        """Where a connection comes from: this host, or a socket."""
+
+        @property
+        def store(self) -> Store: ...
+        def reconnect(self) -> None: ...
+        def close(self) -> None: ...
 
 
 class Session:
@@ -27,9 +35,9 @@ class Session:
     `cwd` None leaves relative paths to the server, as the xenstore-* tools do.
     """
 
-    def __init__(self, connect: Callable[[], Store]) -> None:
-        self._connect = connect
-        self._store: Store | None = None
+    def __init__(self, open_source: Callable[[], Source]) -> None:
+        self._open = open_source
+        self._source: Source | None = None
         self.cwd: str | None = None
         self.tx: Transaction | None = None
         self.view: int | None = None
@@ -44,9 +52,9 @@ class Session:
     @property
     def store(self) -> Store:
         """The connection."""
-        if self._store is None:
-            self._store = self._connect()
-        return self._store
+        if self._source is None:
+            self._source = self._open()
+        return self._source.store
 
     @property
     def eyes(self) -> Operations:
@@ -112,14 +120,15 @@ class Session:
         had, self.tx = self.tx is not None, None
         if self.journal is not None:
             self.journal.end(False)
-        self.close()
+        if self._source is not None:
+            self._source.reconnect()
         return had
 
     def close(self) -> None:
         """Ends the connection."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
     def __enter__(self) -> Session:
         return self
@@ -136,25 +145,42 @@ class Verb:
 
     def __call__(self, socket: str | None = None, **values: Any) -> int:
         """Runs once, on the store at `socket` or on this host's; the exit code."""
-        with Session(connector(socket)) as session:
+        with Session(opener(socket)) as session:
             return self.work(session, **values) or 0
 
 
-def connector(socket: str | None) -> Callable[[], Store]:
-    """What connects to the store at a socket, or to this host's."""
-    if socket is not None:
-        from xenbus.client import connect
+class SocketSource:
+    """A store at a socket; connected when it is first used."""
 
-        return lambda: connect(socket)
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The connection."""
+        if self._store is None:
+            from xenbus.client import connect
+
+            self._store = connect(self._path)
+        return self._store
+
+    def reconnect(self) -> None:
+        """Gives the connection up; the next use makes a new one."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    close = reconnect
+
+
+def opener(socket: str | None) -> Callable[[], Source]:
+    """What opens the store at a socket, or this host's."""
+    if socket is not None:
+        return lambda: SocketSource(socket)
     from xenvm.host.open import open_host
 
-    host = open_host()
-
-    def again() -> Store:
-        host.reconnect()
-        return host.store
-
-    return again
+    return open_host
 
 
 class Paint:

@@ -9,7 +9,7 @@ from xenbus.errors import StoreClosed, XenbusError
 from xenbus.undo import Journal
 from xenvm.cli import run
 from xenvm.cli.store import words
-from xenvm.cli.store.session import Paint, Session, coloured, connector
+from xenvm.cli.store.session import Paint, Session, coloured, opener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def shell(socket: str | None = None) -> int:
     interactive = sys.stdin.isatty()
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # values need not be UTF-8
-    with Session(connector(socket)) as session:
+    with Session(opener(socket)) as session:
         session.cwd, session.journal = "/", Journal()
         if not interactive:
             return _loop(session, iter(sys.stdin), False)

@@ -16,6 +16,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStore]
     """The host's store: a guest with a disk."""
     with FakeStore(tmp_path) as fake:
         monkeypatch.setenv("XENSTORED_PATH", fake.path)
+        monkeypatch.setenv("XENVM_HOST", "xen")
         fake.put("/local/domain/5/name", "guest")
         fake.put(f"{FRONT}/state", "4")
         fake.put(f"{FRONT}/ring-ref", "8")

@@ -165,7 +165,7 @@ class Terminal:
 
     def until(self, text: str) -> str:
         """What came until some text, which must come in time."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while text not in self.seen:
             left = deadline - time.monotonic()
             assert left > 0 and select.select([self.fd], [], [], left)[0], f"no {text!r} in {self.seen!r}"
