@@ -1,5 +1,7 @@
 """Compares three clients of one store: libxenstore from C, xenbus, and pyxs; prints microseconds and ratios.
 
+Then it lists a large tree beside ``xenstore-ls -f``.
+
 Run it in the project's root: ``python -m bench.store_client``.
 
 The store is Debian's C xenstored, run without Xen and without installing anything: the packages are unpacked in the
@@ -27,14 +29,16 @@ import pyxs
 from xenbus.client import Store, connect
 from xenbus.perm import Perm
 from xenbus.request import Remove, Request, SetPerms, Write
+from xenbus.tree import walk
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xenvm" / "xen-4.17"
 PACKAGES = (
     *("xen-utils-4.17", "libxenmisc4.17", "libxenevtchn1", "libxengnttab1", "libxencall1", "libxenforeignmemory1"),
-    *("libxentoollog1", "libxendevicemodel1", "libxenstore4", "libxentoolcore1", "libxen-dev"),
+    *("libxentoollog1", "libxendevicemodel1", "libxenstore4", "libxentoolcore1", "libxen-dev", "xenstore-utils"),
 )
 ROUNDS = 41
+LISTINGS = 5
 COUNTS = {"read": 500, "write": 500, "create": 4}
 PERMS = (Perm(0), Perm(5, read=True))
 
@@ -44,7 +48,7 @@ Client = Callable[[str, str, int], float]
 def unpacked() -> Path:
     """The folder that the packages are unpacked in."""
     root, debs = CACHE / "root", CACHE / "debs"
-    if not (root / "usr/lib/xen-4.17/bin/xenstored").exists():
+    if not all((root / name).exists() for name in ("usr/lib/xen-4.17/bin/xenstored", "usr/bin/xenstore-ls")):
         debs.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "-q", "download", *PACKAGES], cwd=debs, check=True)
         for deb in debs.glob("*.deb"):
@@ -152,6 +156,30 @@ def measure(clients: dict[str, Client], path: str) -> None:
         print(f"{what:8}{row}")
 
 
+def measure_listing(root: Path, path: str) -> None:
+    """Prints how long a list of 10,000 nodes takes: whole processes, and in xenbus alone."""
+    with connect(path) as store:
+        store.remove("/bench")
+        store.batch([Write(f"/bench/{number // 100}/{number % 100}", b"some value") for number in range(10_000)])
+        environment = {**os.environ, "LD_LIBRARY_PATH": library_path(root), "XENSTORED_PATH": path}
+        works: dict[str, Callable[[], object]] = {
+            "xenstore-ls -f": lambda: listed([str(root / "usr/bin/xenstore-ls"), "-f", "/bench"], environment),
+            "xenvm store ls -f": lambda: listed(
+                [sys.executable, "-m", "xenvm", "store", "ls", "-f", "--socket", path, "/bench"], dict(os.environ)
+            ),
+            "xenbus.tree.walk": lambda: walk(store, "/bench"),
+        }
+        rounds = [[timed(1, work) for work in works.values()] for _round in range(LISTINGS)]
+        for column, name in enumerate(works):
+            time_ = statistics.median(times[column] for times in rounds)
+            ratio = statistics.median(times[column] / times[0] for times in rounds)
+            print(f"{name:20}{time_ / 1000:10.1f} ms {ratio:5.2f}x")
+
+
+def listed(argv: list[str], environment: dict[str, str]) -> None:
+    subprocess.run(argv, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
 def main() -> None:
     root = unpacked()
     with tempfile.TemporaryDirectory() as name:
@@ -165,6 +193,7 @@ def main() -> None:
 
         with xenstored(root, shim, folder) as path:
             measure({"libxenstore": libxenstore, "xenbus": xenbus_client, "pyxs": pyxs_client}, path)
+            measure_listing(root, path)
 
 
 if __name__ == "__main__":

@@ -26,11 +26,12 @@ def test_the_readme_lists_all_commands() -> None:
     assert {command.name for command in COMMANDS} <= set(re.findall(r"`([a-z]+)", rows))
 
 
-def test_the_lab_page_lists_all_verbs_and_options() -> None:
-    text = (TOP / "docs/lab.md").read_text()
-    lab = find("lab")
-    assert lab is not None
-    for verb in lab.commands:
+@pytest.mark.parametrize("name", ["lab", "store"])
+def test_a_groups_page_lists_all_verbs_and_options(name: str) -> None:
+    text = (TOP / f"docs/{name}.md").read_text()
+    group = find(name)
+    assert group is not None
+    for verb in group.commands:
         assert f"| `{verb.name}" in text
         assert all(any(f"`{flag}" in text for flag in option.flags) for option in verb.options), verb.name
 

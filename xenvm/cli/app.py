@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from xenvm import __version__
@@ -41,7 +43,7 @@ class TableGroup(click.Group):
 def build(row: table.Command) -> click.Command:
     """One row as a click command or group."""
     if row.commands:
-        return TableGroup(row.commands, name=row.name, help=row.summary, context_settings=_SETTINGS)
+        return _group(row)
     params: list[click.Parameter] = [_option(option) for option in row.options]
     params += [_argument(argument) for argument in row.arguments]
     settings = {**_SETTINGS, "allow_interspersed_args": not row.raw, "ignore_unknown_options": row.raw}
@@ -50,6 +52,27 @@ def build(row: table.Command) -> click.Command:
         run.leave(run.run(row, values))
 
     return click.Command(row.name, callback=call, params=params, help=row.summary, context_settings=settings)
+
+
+def _group(row: table.Command) -> click.Group:
+    """A group; its name alone calls the row's function on a terminal, and shows the help elsewhere."""
+
+    @click.pass_context
+    def alone(ctx: click.Context) -> None:
+        if ctx.invoked_subcommand is None:
+            if sys.stdin.isatty():
+                run.leave(run.run(row, {}))
+            click.echo(ctx.get_help())
+            run.leave(run.USAGE)
+
+    return TableGroup(
+        row.commands,
+        name=row.name,
+        help=row.summary,
+        context_settings=_SETTINGS,
+        invoke_without_command=bool(row.call),
+        callback=alone if row.call else None,
+    )
 
 
 def _option(option: table.Option) -> click.Option:

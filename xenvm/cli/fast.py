@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 def parse(argv: Sequence[str], commands: tuple[Command, ...] = COMMANDS) -> tuple[Command, Values] | None:
     """The command and its values by name, or None where click must look."""
     command = find(argv[0], commands) if argv and not argv[0].startswith("-") else None
-    if command is None or command.commands or command.raw:
+    if command is None or command.raw:
         return None
+    if command.commands:
+        return parse(argv[1:], command.commands)
     options: Values = {option.dest: option.default if option.metavar else False for option in command.options}
     words = _take_options(command, list(argv[1:]), options)
     values = None if words is None else _bind(command, words)
@@ -30,14 +32,23 @@ def parse(argv: Sequence[str], commands: tuple[Command, ...] = COMMANDS) -> tupl
 
 def _take_options(command: Command, rest: list[str], values: Values) -> list[str] | None:
     by_flag = {flag: option for option in command.options for flag in option.flags}
-    words = []
+    words: list[str] = []
     while rest:
         word = rest.pop(0)
+        if word == "--":
+            return words + rest
         if not word.startswith("-") or word == "-":
             words.append(word)
-        elif not _take(by_flag.get(word), rest, values):
+        elif not all(_take(by_flag.get(flag), rest, values) for flag in _flags(word, by_flag)):
             return None
     return words
+
+
+def _flags(word: str, by_flag: dict[str, Option]) -> list[str]:
+    """The word, or ``-f -p`` for a ``-fp`` of flags alone."""
+    letters = [f"-{letter}" for letter in word[1:]]
+    plain = all(letter in by_flag and not by_flag[letter].metavar for letter in letters)
+    return letters if plain and word not in by_flag else [word]
 
 
 def _take(option: Option | None, rest: list[str], values: Values) -> bool:
@@ -57,6 +68,8 @@ def _bind(command: Command, words: list[str]) -> Values | None:
     values: Values = {}
     for argument in command.arguments:
         if argument.many:
+            if argument.required and not words:
+                return None
             values[argument.dest] = tuple(words)
             words = []
         elif words:

@@ -10,6 +10,7 @@ from xenvm import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from xenvm.cli.table import Command
@@ -37,10 +38,20 @@ debug = False
 
 def run(command: Command, values: dict[str, object]) -> int:
     """Runs the function of a command with its values; the exit code."""
+    return attempt(lambda: load(command)(**values))
+
+
+def load(command: Command) -> Callable[..., int | None]:
+    """The function of a command."""
     module_name, _, name = command.call.partition(":")
+    found: Callable[..., int | None] = getattr(__import__(f"xenvm.cli.{module_name}", fromlist=[name]), name)
+    return found
+
+
+def attempt(call: Callable[[], int | None]) -> int:
+    """Calls it and tells what it raises; the exit code."""
     try:
-        module = __import__(f"xenvm.cli.{module_name}", fromlist=[name])
-        return int(getattr(module, name)(**values) or OK)
+        return int(call() or OK)
     except (errors.XenvmError, XenbusError) as error:
         return _tell(error)
     except KeyboardInterrupt as error:

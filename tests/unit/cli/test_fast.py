@@ -13,8 +13,13 @@ WORDS = ["-p", "-c", "-pc", "-n", "-f", "--json", "--timing", "-w", "-a", "-o", 
          "a=1", "--", "-", "", "-h", "--no-such", "--json=1", "5", "-e", "^]", "--dts", "vif=['bridge=b']"]  # fmt: skip
 
 
-def by_click(name: str, words: list[str]) -> dict[str, object] | None:
-    row = table.find(name)
+PLAIN = [(row.name,) for row in table.COMMANDS if not row.commands]
+PLAIN += [(group.name, row.name) for group in table.COMMANDS for row in group.commands if not row.raw]
+
+
+def by_click(names: tuple[str, ...], words: list[str]) -> dict[str, object] | None:
+    row, name = table.find(names[0]), names[-1]
+    row = row if row is None or len(names) == 1 else table.find(name, row.commands)
     assert row is not None
     command = app.build(row)
     seen: dict[str, object] = {}
@@ -28,25 +33,30 @@ def by_click(name: str, words: list[str]) -> dict[str, object] | None:
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from([row.name for row in table.COMMANDS if not row.commands]),
+    st.sampled_from(PLAIN),
     st.lists(st.sampled_from(WORDS), max_size=5),
 )
-def test_the_same_values(name: str, words: list[str]) -> None:
-    plain = fast.parse([name, *words])
+def test_the_same_values(names: tuple[str, ...], words: list[str]) -> None:
+    plain = fast.parse([*names, *words])
     if plain is not None:
-        assert plain[1] == by_click(name, words)
+        assert plain[1] == by_click(names, words)
 
 
 @pytest.mark.parametrize(
     "words",
     [["list"], ["create", "guest.cfg"], ["create", "-p", "guest.cfg", "vcpus=2"], ["destroy", "g"], ["des", "g"],
-     ["list", "--json"], ["domid", "g"], ["pause", "3"], ["dtb", "--xen", "4.17", "g.cfg"]],
+     ["list", "--json"], ["domid", "g"], ["pause", "3"], ["dtb", "--xen", "4.17", "g.cfg"],
+     ["store", "ls", "-fp"], ["store", "write", "--", "/a", "-1"], ["lab", "up"]],
 )  # fmt: skip
 def test_what_must_be_fast_is(words: list[str]) -> None:
     assert fast.parse(words) is not None
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["list", "--help"], ["no-such"], ["d"], ["destroy"], ["lab", "up"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--help"], ["list", "--help"], ["no-such"], ["d"], ["destroy"], ["lab"], ["lab", "exec", "ls"],
+     ["store"], ["store", "read"], ["store", "ls", "-fx"]],
+)  # fmt: skip
 def test_what_click_must_say(words: list[str]) -> None:
     assert fast.parse(words) is None
 

@@ -1,0 +1,1 @@
+"""store: the debugging shell for xenstore, and its commands one at a time."""
