@@ -79,6 +79,7 @@ FRONTEND_RESET: Table = {
     (CLOSING, CLOSED): Move(NOTHING, CLOSED),
     (CLOSING, UNKNOWN): Move(NOTHING, CLOSED),
     (CLOSED, CLOSED): Move(NOTHING, INITIALISING),
+    (CLOSED, INIT_WAIT): Move(NOTHING, INITIALISING),
 }
 """Of a kernel that starts where another one left its front ends connected (kexec): until InitWait is seen again."""
 
