@@ -63,6 +63,13 @@ class Bus:
         """Has a device looked at in the next step, as if there were news of it."""
         self._dirty[path] = None
 
+    def adopt(self, end: End) -> None:
+        """Takes a device into service that has its driver already."""
+        path = end.path
+        self.ends[path] = end
+        # The first event of the new watch has the device looked at: states that changed before it are seen.
+        self._tokens[path] = self.watcher.watch(f"{end.peer}/state", lambda _path: self._peer_event(path))
+
     def close(self) -> None:
         """Takes all devices out of service, without a word to the other ends."""
         for end in self.ends.values():
@@ -93,9 +100,7 @@ class Bus:
             end = self._probe(self, path)
             if end is None:
                 return False
-            self.ends[path] = end
-            # The first event of the new watch leads back here: states that changed before it are seen.
-            self._tokens[path] = self.watcher.watch(f"{end.peer}/state", lambda _path: self._peer_event(path))
+            self.adopt(end)
             return True
         moved = end.step()
         if end.gone:

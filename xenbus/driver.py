@@ -8,7 +8,7 @@ domain 0, in a driver domain and in a guest.
 from __future__ import annotations
 
 from xenbus import handshake
-from xenbus.bus import CLOSED, CLOSING, CONNECTED, INITIALISING, UNKNOWN
+from xenbus.bus import CLOSED, CLOSING, CONNECTED, INITIALISED, INITIALISING, UNKNOWN
 from xenbus.errors import DeviceFault, StoreError
 from xenbus.parse import parse_bool, parse_domid, parse_path_under, parse_state
 from xenbus.path import basename
@@ -33,8 +33,6 @@ class End:
 
     faults: tuple[type[Exception], ...] = (DeviceFault, StoreError)
     """What puts this device out of service, and no other."""
-    probed: tuple[int, ...] = (INITIALISING,)
-    """The own states in which a driver takes on a device."""
 
     def __init__(self, bus: Bus, path: str, peer: str, remote: int) -> None:
         self.bus, self.store, self.path, self.peer, self.remote = bus, bus.watcher.store, path, peer, remote
@@ -45,6 +43,8 @@ class End:
         """Whether the other end's state was written since the last step."""
         self.error = ""
         """Why the device failed, empty while it has not."""
+        self.in_service = False
+        """Whether this object has connected, and shares something."""
         self.port: int | None = None
         """The event channel, see use_port()."""
 
@@ -99,6 +99,7 @@ class End:
 
     def let_go(self) -> None:
         """release(), and no more events."""
+        self.in_service = False
         self.use_port(None)
         self.release()
 
@@ -143,7 +144,10 @@ def _values(store: Store, paths: list[str]) -> list[bytes | None]:
 
 
 class Backend(End):
-    """A back end: subclasses say what they offer, connect to, and serve."""
+    """A back end: subclasses say what they offer, connect to, and serve.
+
+    A new process takes over the devices that an earlier one has left connected, if their rings can be mapped again.
+    """
 
     table = handshake.BACKEND
 
@@ -160,26 +164,28 @@ class Backend(End):
 
     @classmethod
     def probe(cls, bus: Bus, path: str) -> Self | None:
-        """The driver for a new back end; None if it is not (or not yet, or not any more) one to serve."""
-        names = ("state", "frontend-id", "frontend")
-        state, front_id, front = _values(bus.watcher.store, [f"{path}/{name}" for name in names])
-        domid = parse_domid(front_id)
+        """The driver of a back end; None if it is not (or not yet, or not any more) one to serve."""
+        names = ("state", "online", "frontend-id", "frontend")
+        raw_state, online, front_id, front = _values(bus.watcher.store, [f"{path}/{name}" for name in names])
+        state, domid = parse_state(raw_state), parse_domid(front_id)
         peer = None if domid is None else parse_path_under(front, f"/local/domain/{domid}")
-        if parse_state(state) not in cls.probed or domid is None or peer is None:
+        if state == UNKNOWN or (state == CLOSED and not parse_bool(online)) or domid is None or peer is None:
             return None
-        return cls(bus, path, peer, domid)
+        # A back end whose front end is gone has nobody to serve, whatever its state.
+        return cls(bus, path, peer, domid) if bus.watcher.store.read_or_none(f"{peer}/state") is not None else None
 
     def _step(self) -> bool:
         own, peer = self._states()
         if own == UNKNOWN or peer == UNKNOWN:
             self._leave(own)
             return True
-        move = self.table.get((own, peer))
+        move = self.table.get((own, peer)) or self._take_over(own, peer)
         if move is None:
             return False
         nodes = self._act(move.action)
         if nodes is None:
             return False
+        self.in_service = self.in_service or move.action == handshake.CONNECT
         self.commit(nodes, move.state)
         if move.state == CLOSED:
             self.gone = not parse_bool(self.read("online")[0])
@@ -196,6 +202,11 @@ class Backend(End):
             self.let_go()
         return {}
 
+    def _take_over(self, own: int, peer: int) -> handshake.Move | None:
+        """What an earlier process has connected has to be mapped anew."""
+        taken = not self.in_service and own == CONNECTED and peer in (INITIALISED, CONNECTED)
+        return handshake.Move(handshake.CONNECT, CONNECTED) if taken else None
+
     def _leave(self, own: int) -> None:
         """One of the ends was removed. As Linux does it, Closed is written only where the toolstack waits for it."""
         self.let_go()
@@ -209,12 +220,13 @@ class Frontend(End):
 
     table = handshake.FRONTEND
     probed = (INITIALISING, CONNECTED, CLOSING, CLOSED)
+    """The own states in which a driver takes on a device: new, or left by another kernel."""
     shutting_down = False
     """Set when the guest goes down: the device is closed from this end."""
 
-    def __init__(self, bus: Bus, path: str, peer: str, remote: int) -> None:
+    def __init__(self, bus: Bus, path: str, peer: str, remote: int, resetting: bool = True) -> None:
         super().__init__(bus, path, peer, remote)
-        self._resetting = True
+        self._resetting = resetting
         self.state = UNKNOWN
         """The own state, as of the last step."""
 

@@ -209,3 +209,17 @@ def test_a_repeated_connected_has_the_properties_read_again(world: World) -> Non
     world.settle()
     (front,) = world.front.ends.values()
     assert isinstance(front, ToyFront) and front.size == b"43"
+
+
+def test_a_new_process_takes_over_what_is_connected(world: World) -> None:
+    world.make()
+    world.settle()
+    world.back.close()
+    world.fake.put(f"{BACK}/size", "0")
+    world.back.mark("backend/toy/0/3")
+    world.settle()
+    assert world.states() == (b"4", b"4")
+    assert world.fake.get(f"{BACK}/size") == b"42"
+    world.remove()
+    world.settle()
+    assert world.states() == (b"6", b"6") and not world.back.ends
