@@ -45,3 +45,7 @@ class Watcher:
             if call := self._calls.get(token):
                 call(path)
         return any_came
+
+    def has_events(self) -> bool:
+        """Whether step() would find any."""
+        return self.store.has_events()

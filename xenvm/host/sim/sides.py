@@ -51,6 +51,9 @@ class GuestSide(Protocol):
     def alloc_unbound(self, remote: int) -> int:
         """An event channel port that the domain `remote` can bind to."""
 
+    def close_port(self, port: int) -> None:
+        """Closes a port of this domain."""
+
     def notify(self, port: int) -> None:
         """Sends an event through a port of this domain."""
 
