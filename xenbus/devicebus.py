@@ -37,6 +37,7 @@ class Bus:
         """Who is served for the events of a port."""
         self._probe, self._depth = probe, depth
         self._dirty: dict[str, None] = {}
+        self._kicked: dict[str, End] = {}
         self._tokens: dict[str, str] = {}
         self._rescan = False
         watcher.watch(root, self._event)
@@ -49,7 +50,9 @@ class Bus:
         moved = False
         for port in fired:
             if end := self.ports.get(port):
-                moved |= end.served()
+                self.kick(end)
+        while self._kicked:
+            moved |= self._kicked.pop(next(iter(self._kicked))).served()
         if self._rescan:
             self._rescan = False
             self._scan(self.root, self._depth)
@@ -62,6 +65,10 @@ class Bus:
     def mark(self, path: str) -> None:
         """Has a device looked at in the next step, as if there were news of it."""
         self._dirty[path] = None
+
+    def kick(self, end: End) -> None:
+        """Has a device served in the next step, as if the other end had sent an event."""
+        self._kicked[end.path] = end
 
     def adopt(self, end: End) -> None:
         """Takes a device into service that has its driver already."""
