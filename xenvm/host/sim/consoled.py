@@ -45,9 +45,11 @@ class GuestConsole:
         try:
             self.port = side.bind(domid, port)
         except HypercallError:
-            self.close()
+            self._unmap()
             raise
         self._page[CONSOLE_CONNECTION] = 0
+        self.has_news = True
+        """Whether step() can have something to do although the guest has sent no event."""
 
     def read(self) -> bytes:
         """What the guest has printed since the last call."""
@@ -58,6 +60,7 @@ class GuestConsole:
     def type(self, data: bytes) -> None:
         """Sends keys to the guest; what it does not take for long is dropped."""
         self._typed += data[: INPUT_MAX - len(self._typed)]
+        self.has_news = True
 
     def step(self) -> bool:
         """Moves bytes both ways; whether there were any. A guest whose indexes make no sense is not listened to."""
@@ -67,6 +70,7 @@ class GuestConsole:
         except RingError:
             return False
         del self._typed[:sent]
+        self.has_news = False  # Where keys are left, the guest sends an event when it has taken some.
         if data:
             self._keep(data)
         if (data or sent) and self.port is not None:
@@ -83,10 +87,13 @@ class GuestConsole:
         if self.port is not None:
             self.step()
             self._side.unbind(self.port)
+        self._unmap()
+        os.close(self._log)
+
+    def _unmap(self) -> None:
         self._out.close()
         self._in.close()
         self._side.unmap_grant(self.domid, CONSOLE_GRANT)
-        os.close(self._log)
 
 
 class Consoled:
@@ -99,7 +106,7 @@ class Consoled:
         self._watcher = Watcher(store)
         self._tokens: dict[int, str] = {}
         self._dirty: set[int] = set()
-        self._rescan = True
+        self._changed = {"@introduceDomain"}
         self._kept: dict[int, bytes] = {}
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for special in ("@introduceDomain", "@releaseDomain"):
@@ -108,13 +115,17 @@ class Consoled:
     def step(self) -> bool:
         """See Peer."""
         moved = self._watcher.step()
-        if self._rescan:
-            self._rescan = False
-            self._look_for_domains()
+        changed, self._changed = self._changed, set()
+        if "@releaseDomain" in changed:
+            self._look_for_ended()
+        if "@introduceDomain" in changed:
+            self._look_for_new()
         while self._dirty:
             self._look_at(self._dirty.pop())
-        self._side.pending()
-        return any([console.step() for console in self.consoles.values()]) or moved
+        fired = self._side.pending()
+        # A list, as each of them has to be stepped.
+        busy = [each.step() for each in self.consoles.values() if each.has_news or each.port in fired]
+        return any(busy) or moved
 
     def due(self) -> float | None:
         """See Peer."""
@@ -133,18 +144,19 @@ class Consoled:
         """Goes on where another daemon stood; before the first step."""
         self._kept = {int(domid): text.encode("latin-1") for domid, text in state.items()}
 
-    def _domains_changed(self, _path: str) -> None:
-        self._rescan = True
+    def _domains_changed(self, path: str) -> None:
+        self._changed.add(path)
 
-    def _look_for_domains(self) -> None:
-        names = self._store.list_or_empty("/local/domain")
-        # Domain 0 has no console here, and needs no connection that was introduced.
-        found = {domid for domid in map(parse_domid, names) if domid and self._store.is_introduced(domid)}
-        for domid in set(self._tokens) - found:
+    def _look_for_ended(self) -> None:
+        for domid in [domid for domid in self._tokens if not self._store.is_introduced(domid)]:
             self._watcher.unwatch(self._tokens.pop(domid))
             self._drop(domid)
-        for domid in found - set(self._tokens):
-            self._tokens[domid] = self._watcher.watch(f"/local/domain/{domid}/console", self._console_changed)
+
+    def _look_for_new(self) -> None:
+        for domid in map(parse_domid, self._store.list_or_empty("/local/domain")):
+            # Domain 0 has no console here, and its connection was never introduced.
+            if domid and domid not in self._tokens and self._store.is_introduced(domid):
+                self._tokens[domid] = self._watcher.watch(f"/local/domain/{domid}/console", self._console_changed)
 
     def _console_changed(self, path: str) -> None:
         domid = parse_domid(path.split("/")[3])
@@ -179,6 +191,7 @@ class Consoled:
         try:
             console = GuestConsole(self._side, domid, port, log, most)
         except HypercallError:
+            os.close(log)
             return False  # The guest is on its way out; there will be another event.
         console.unread += kept
         self.consoles[domid] = console
