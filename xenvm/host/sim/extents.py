@@ -59,16 +59,6 @@ class Extents:
             start = behind
         return [*gaps, (start, end)] if start < end else gaps
 
-    def last(self, count: int) -> list[tuple[int, int]]:
-        """Ranges with the `count` highest frames, or all of them."""
-        found = []
-        for start, end in reversed(list(self)):
-            if count <= 0:
-                break
-            found.append((max(start, end - count), end))
-            count -= end - found[-1][0]
-        return found
-
     def _touching(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         low, high = bisect_right(self._ends, start), bisect_left(self._starts, end)
         return zip(self._starts[low:high], self._ends[low:high], strict=True)

@@ -61,11 +61,14 @@ class Guest:
         return self._inflate(-pages) if pages < 0 else self._deflate(pages)
 
     def _inflate(self, pages: int) -> int:
-        """Gives the highest pages back."""
+        """Gives back pages that nobody has written to, which are certainly free, from the lowest on."""
         domain, given = self._domain, 0
-        for start, end in domain.frames.last(pages):
+        unused = [gap for start, end in domain.frames for gap in domain.ram.written.missing(start, end)]
+        for start, end in unused:
+            end = min(end, start + pages - given)
+            if start >= end:
+                break
             domain.frames.remove(start, end)
-            domain.ram.forget(Gfn(start), end - start)
             domain.ballooned.add(start, end)
             given += end - start
         domain.tot_pages -= given
@@ -119,6 +122,10 @@ class Guest:
     def alloc_unbound(self, remote: int) -> int:
         """An event channel port that the domain `remote` can bind to."""
         return self._hyper.channels.alloc_unbound(self.domid, Domid(remote))
+
+    def close_port(self, port: int) -> None:
+        """Closes a port of this domain."""
+        self._hyper.channels.close(self.domid, Port(port))
 
     def notify(self, port: int) -> None:
         """Sends an event through a port of this domain."""

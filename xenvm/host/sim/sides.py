@@ -51,6 +51,9 @@ class GuestSide(Protocol):
     def alloc_unbound(self, remote: int) -> int:
         """An event channel port that the domain `remote` can bind to."""
 
+    def close_port(self, port: int) -> None:
+        """Closes a port of this domain."""
+
     def notify(self, port: int) -> None:
         """Sends an event through a port of this domain."""
 
@@ -65,7 +68,7 @@ class GuestSide(Protocol):
 
 
 class BackSide(Protocol):
-    """What a back end in domain 0 may do."""
+    """What a back end in domain 0 may do; each has one of its own, like an open /dev/xen/evtchn and gntdev."""
 
     def map_grant(self, domid: int, ref: int, readonly: bool = False) -> memoryview:
         """The 4096 bytes of a page that a guest has granted."""
@@ -83,7 +86,7 @@ class BackSide(Protocol):
         """Sends an event through a local port."""
 
     def pending(self) -> set[int]:
-        """The local ports that were notified since the last call."""
+        """The local ports of this side that were notified since the last call."""
 
 
 class Peer(Protocol):
