@@ -16,20 +16,27 @@ if TYPE_CHECKING:
     from xenvm.host.plumbing.block import BlockAttachment, BlockTarget, OtherDisk
     from xenvm.host.plumbing.bridge import BridgePort
     from xenvm.host.plumbing.locks import FileLock, HostLock
-    from xenvm.host.plumbing.scripts import HotplugDevice
+    from xenvm.host.plumbing.scripts import HotplugDevice as Task
     from xenvm.host.plumbing.userdata import UserData
     from xenvm.types import Domid
 
     class Plumbing(Protocol):
         """What a host has besides its hypervisor and its store; this package is the real kind of it."""
 
-        block: Block
-        bridge: Bridge
-        scripts: Scripts
-        locks: Locks
-        domids: Domids
-        userdata: UserDatas
-        console: Console
+        @property
+        def block(self) -> Block: ...
+        @property
+        def bridge(self) -> Bridge: ...
+        @property
+        def scripts(self) -> Scripts: ...
+        @property
+        def locks(self) -> Locks: ...
+        @property
+        def domids(self) -> Domids: ...
+        @property
+        def userdata(self) -> UserDatas: ...
+        @property
+        def console(self) -> Console: ...
 
     class Block(Protocol):
         """Disks, as in block.py."""
@@ -59,11 +66,11 @@ if TYPE_CHECKING:
     class Scripts(Protocol):
         """Hotplug scripts, as in scripts.py."""
 
-        HotplugDevice: type[HotplugDevice]
+        HotplugDevice: type[Task]
 
         def is_program(self, path: str) -> bool: ...
-        def attach(self, device: HotplugDevice, read_error: Any) -> None: ...
-        def detach(self, device: HotplugDevice, read_error: Any) -> None: ...
+        def attach(self, device: Task, read_error: Any) -> None: ...
+        def detach(self, device: Task, read_error: Any) -> None: ...
 
     class Locks(Protocol):
         """Locks of the host, as in locks.py."""

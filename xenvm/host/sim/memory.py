@@ -75,9 +75,13 @@ class Ram:
                 view[some:] = bytes(len(view) - some)
                 size -= some
 
-    def close(self) -> None:
-        """Gives the memory back, as soon as no window is open any more."""
+    def release(self) -> None:
+        """Gives the memory back, as soon as no window is open any more; a file keeps it."""
         self._slabs.clear()
+
+    def close(self) -> None:
+        """The memory is gone for good."""
+        self.release()
         if self._path is not None:
             try:
                 os.unlink(self._path)

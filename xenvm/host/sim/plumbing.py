@@ -12,6 +12,7 @@ from xenbus.request import Write
 from xenvm.errors import DeviceError, WaitTimeout
 from xenvm.host.plumbing import block, scripts
 from xenvm.host.plumbing.bridge import BridgePort
+from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.loop import LoopDevice
 from xenvm.host.plumbing.userdata import UserData
 from xenvm.types import Domid
@@ -35,7 +36,7 @@ class SimPlumbing:
     def __init__(self, store: Callable[[], Store], clock: Callable[[], float], folder: Callable[[], str]) -> None:
         """`store` gives a connection of domain 0, `folder` where the files of domains may lie."""
         self.locks, self.bridge = Locks(), Bridge(clock)
-        self.block, self.scripts = Block(self.locks), Scripts(store)
+        self.block, self.scripts = Block(), Scripts(store)
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.console: Any = None
         """The console client; the world's owner puts it in."""
@@ -50,35 +51,42 @@ class SimPlumbing:
         self.domids.used = [(when, Domid(domid)) for when, domid in state["domids"]]
 
 
-class Lock:
-    """Held by whoever has the whole world: there is nobody else."""
+class NoHostLock(HostLock):
+    """No lock: whoever has the world has all of it."""
 
-    def release(self) -> None:
-        """Lets go."""
+    def __init__(self) -> None:
+        self._fd = -1
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.release()
+class NoFileLock(FileLock):
+    """The same for a lock of another kind."""
+
+    def __init__(self) -> None:
+        self._fd = -1
 
 
 class Locks:
     """See xenvm.host.plumbing.locks."""
 
-    def host_lock(self) -> Lock:
+    def host_lock(self) -> HostLock:
         """The lock over memory and building."""
-        return Lock()
+        return NoHostLock()
 
 
 class Block:
     """See xenvm.host.plumbing.block."""
 
-    def __init__(self, locks: Locks) -> None:
+    def __init__(self) -> None:
         self.loops: dict[str, tuple[str, bool]] = {}
         """Loop device -> its file, and whether it is read-only."""
-        self.resolve = block.resolve
-        self.lock = locks.host_lock
+
+    def resolve(self, target: str, mode: str) -> block.BlockTarget:
+        """Looks at a disk's target."""
+        return block.resolve(target, mode)
+
+    def lock(self) -> FileLock:
+        """The lock of the block scripts."""
+        return NoFileLock()
 
     def check_sharing(
         self, target: block.BlockTarget, mode: str, *, vm: str, others: Iterable[block.OtherDisk]
@@ -122,11 +130,11 @@ class Block:
 class _Attachment(block.BlockAttachment):
     """A disk whose loop device is simulated."""
 
-    disks: Block
+    disks: Block | None = None
 
     def undo(self) -> None:
         """Frees the loop device."""
-        if self.node is not None:
+        if self.node is not None and self.disks is not None:
             self.disks.loops.pop(self.node, None)
 
 

@@ -1,4 +1,8 @@
-"""The store's connection inside of a simulated host: no socket, and waiting is what makes the world go on."""
+"""The store's connections inside of a simulated host: no socket, and waiting is what makes the world go on.
+
+The engine does not serve a guest any further while other clients have not taken the events of its earlier requests.
+Real clients take them at some time; here all share one thread, so whoever waits takes them on behalf of all.
+"""
 
 from __future__ import annotations
 
@@ -18,32 +22,36 @@ class WorldPort:
     whole_packets = False
 
     def __init__(
-        self, connection: Connection, clock: Callable[[], float], idle: Callable[[float | None], bool] | None = None
+        self, connection: Connection, clock: Callable[[], float], idle: Callable[[float | None], object]
     ) -> None:
-        """`idle(left)` lets others work, or time pass; whether there may be something new. None: never wait."""
-        self._connection, self.clock, self._idle = connection, clock, idle
+        """`idle(left)` lets others work, or time pass."""
+        self.connection, self.clock, self._idle = connection, clock, idle
+        self._taken = b""
 
     def fileno(self) -> int:
-        """There is no descriptor."""
-        return -1
+        """There is no descriptor: raises OSError."""
+        raise OSError("a simulated host's store has no descriptor")
+
+    def prefetch(self) -> None:
+        """Takes what is there, for a later `receive`."""
+        if self.connection.pending:
+            self._taken += self.connection.take()
 
     def receive(self, left: float | None) -> bytes | None:
-        """See Port; time passes only when nobody has anything to do."""
-        connection = self._connection
-        while not connection.pending:
-            if connection.closed:
-                return b""
-            if self._idle is None or not self._idle(left):
-                return None
-            if left is not None and not connection.pending:
-                return None  # the deadline is looked at anew
-        return connection.take()
+        """See Port."""
+        self.prefetch()
+        if not self._taken and not self.connection.closed and left != 0:
+            self._idle(left)
+            self.connection.resume()
+            self.prefetch()
+        data, self._taken = self._taken, b""
+        return data or (b"" if self.connection.closed else None)
 
     def send(self, data: bytes | memoryview) -> int:
         """See Port; the engine does the requests at once."""
-        if self._connection.closed:
-            raise OSError(EPIPE, self._connection.closed)
-        self._connection.feed(bytes(data))
+        if self.connection.closed:
+            raise OSError(EPIPE, self.connection.closed)
+        self.connection.feed(bytes(data))
         return len(data)
 
     def wait_for_room(self, left: float) -> None:
@@ -54,4 +62,4 @@ class WorldPort:
 
     def close(self) -> None:
         """Ends the connection."""
-        self._connection.close()
+        self.connection.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from xenbus.client import Store
 from xenbus.link import Link
 from xenbus.server.engine import Engine
-from xenvm.errors import HostError, XenvmError
+from xenvm.errors import HostError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.guestside import Guest
 from xenvm.host.sim.hypervisor import SimHypervisor
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     ServiceMaker = Callable[["World", Any], Peer]
     """Makes something that runs in domain 0; the last as above."""
 
+_PAUSE = 0.01
+"""Seconds that a guest's request waits at least, if it has to."""
 _MOST_ROUNDS = 100_000
 """Rounds of peers after which they will never be quiet."""
 
@@ -59,6 +61,7 @@ class World:
         self.now = 0.0 if state is None else float(state["now"])
         self.hyper = SimHypervisor(machine, ram)
         self.engine = Engine(lambda domid: domid in self.hyper.all, clock=self.clock)
+        self._ports: list[WorldPort] = []
         self.introduced: dict[int, tuple[int, int]] = {}
         """Domains that the store serves: frame of the ring, port."""
         self.store = self.client()
@@ -89,11 +92,23 @@ class World:
 
     def client(self, domid: int = 0) -> Store:
         """A connection to the store whose waits let the world go on."""
-        return Store(Link(WorldPort(self.engine.connect(domid), self.clock, self.idle)))
+        return self._connect(domid, self.idle)
 
     def peer_client(self, domid: int = 0) -> Store:
         """A connection for a peer, which never waits: what is not there yet comes with a later step."""
-        return Store(Link(WorldPort(self.engine.connect(domid), self.clock)))
+        return self._connect(domid, self._patience)
+
+    def _connect(self, domid: int, idle: Callable[[float | None], object]) -> Store:
+        port = WorldPort(self.engine.connect(domid), self.clock, idle)
+        self._ports = [known for known in self._ports if not known.connection.closed]
+        self._ports.append(port)
+        return Store(Link(port))
+
+    def _patience(self, left: float | None) -> None:
+        """A peer's request is not served yet: others must take their events, or a little time must pass."""
+        for port in self._ports:
+            port.prefetch()
+        self.now += _PAUSE if left is None else min(left, _PAUSE)
 
     def guest_side(self, domid: Domid) -> Guest:
         """What the kernel of a domain may do."""
@@ -112,26 +127,25 @@ class World:
         self._settling, done = True, False
         try:
             for _ in range(_MOST_ROUNDS):
-                if not any([peer.step() for peer in self._awake()]):
+                if not any(list(map(_step, self._awake()))):
                     return done
                 done = True
         finally:
             self._settling = False
         raise HostError("the peers of the simulated host never come to rest")
 
-    def idle(self, left: float | None) -> bool:
-        """Lets the peers run, or time pass where they have nothing to do; whether there may be something new.
+    def idle(self, left: float | None) -> None:
+        """Lets the peers run, or time pass (up to `left` seconds) where they have nothing to do.
 
-        HostError when there is no deadline, and nothing will ever happen.
+        HostError when there is no limit, and nothing will ever happen.
         """
         if self.settle():
-            return True
+            return
         due = min((at for peer in self._awake() if (at := peer.due()) is not None), default=None)
         if due is None and left is None:
             raise HostError("nothing more will ever happen on this simulated host")
-        end = due if left is None else self.now + left
-        self.now = max(self.now, end if due is None or end is None else min(due, end))
-        return due is not None and due <= self.now
+        ends = [self.now + left] if left is not None else []
+        self.now = max(self.now, min([*ends, *([due] if due is not None else [])]))
 
     def advance(self, seconds: float) -> None:
         """Lets so much time pass, and all that happens in it."""
@@ -219,16 +233,16 @@ class World:
                 self.engine.shut_down(domid)
 
 
-def world_from(
-    state: dict[str, Any], *, ram: RamMaker = _in_memory, files: Callable[[], str] | None = None
-) -> World:
+def world_from(state: dict[str, Any], *, ram: RamMaker = _in_memory, files: Callable[[], str] | None = None) -> World:
     """The world that `World.state` told of; XenvmError where that makes no sense."""
     try:
         return World(machine_from(state["machine"]), ram=ram, files=files, state=state)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise HostError(f"the simulated host cannot be taken up again: {error!r}") from error
-    except XenvmError:
-        raise
+
+
+def _step(peer: Peer) -> bool:
+    return peer.step()
 
 
 def _state_of(peer: Peer) -> Any:
