@@ -176,7 +176,8 @@ class Transaction:
 
     def events(self) -> list[Event]:
         """What watches are to be told after `apply`, in the order in which the nodes were looked at first."""
-        nodes, events = self._tree.nodes, list[Event]()
+        nodes = self._tree.nodes
+        events: list[Event] = []
         for path, touched in self._touched.items():
             now = nodes.get(path)
             if touched.event and (touched.base or now):
@@ -201,14 +202,14 @@ class Transaction:
                     counts[node.perms.owner] = counts.get(node.perms.owner, 0) + count
         for domid, count in counts.items():
             owner = domains.find(domid) if domid else None
-            if owner and count >= 0 and owner.usage.nodes + count >= owner.quotas.limit(quota.NODES):
+            if owner and count >= 0 and owner.usage.nodes + count > owner.quotas.limit(quota.NODES):
                 return True
         return False
 
     def _touch(self, path: bytes) -> Touched:
         base = self._tree.nodes.get(path)
         if self._domain:
-            if len(self._touched) + 1 >= self._domain.quotas.limit(quota.TRANSACTION_NODES):
+            if len(self._touched) >= self._domain.quotas.limit(quota.TRANSACTION_NODES):
                 self.spoil()
                 raise Refused("ENOSPC")
             self._charge(len(path) + (base.size(0) if base else 0))

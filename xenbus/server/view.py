@@ -1,4 +1,4 @@
-"""How requests see the tree: as it is committed, every change final, or in a transaction of their own (transaction.py)."""
+"""How requests see the tree: as it is committed, every change final, or in a transaction of their own."""
 
 from __future__ import annotations
 
