@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from xenvm.cli.run import open_host
 from xenvm.host.hyper import SHUTDOWN_REASONS
-from xenvm.host.open import open_host
 from xenvm.ops import names
 
 TYPE_CHECKING = False

@@ -35,8 +35,8 @@ def show(spec: GuestSpec) -> int:
 
 
 def _facts() -> tuple[HostFacts, str]:
+    from xenvm.cli.run import open_host
     from xenvm.errors import HostError
-    from xenvm.host.open import open_host
     from xenvm.ops.create import facts_of
 
     try:

@@ -1,0 +1,250 @@
+"""A whole simulated host: hypervisor, store, plumbing, the peers that live on it, and its clock.
+
+Nothing happens by itself. Whoever waits for the store lets the peers run until all are quiet, and then time jumps to
+what is due next: a guest that takes three seconds to boot takes no time at all.
+"""
+
+from __future__ import annotations
+
+from xenbus.client import Store
+from xenbus.link import Link
+from xenbus.server.engine import Engine
+from xenvm.errors import HostError
+from xenvm.host.sim.backside import Dom0
+from xenvm.host.sim.guestside import Guest
+from xenvm.host.sim.hypervisor import SimHypervisor
+from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
+from xenvm.host.sim.memory import Ram
+from xenvm.host.sim.plumbing import SimPlumbing
+from xenvm.host.sim.port import WorldPort
+from xenvm.types import DOM0, Domid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from xenvm.host.sim.hypervisor import RamMaker
+    from xenvm.host.sim.sides import Peer
+
+    KernelMaker = Callable[["World", Domid, Any], Peer]
+    """Makes the kernel of a domain; the last is what `state()` of an earlier one gave, or None: it boots."""
+    ServiceMaker = Callable[["World", Any], Peer]
+    """Makes something that runs in domain 0; the last as above."""
+
+_PAUSE = 0.01
+"""Seconds that a guest's request waits at least, if it has to."""
+_MOST_ROUNDS = 100_000
+"""Rounds of peers after which they will never be quiet."""
+
+
+def _in_memory(_domid: Domid, _written: object) -> Ram:
+    return Ram()
+
+
+class World:
+    """One simulated host; for one thread, apart from SimHypervisor.fill."""
+
+    def __init__(
+        self,
+        machine: Machine = DEFAULT,
+        *,
+        kernel: KernelMaker | None = None,
+        services: Sequence[ServiceMaker] | None = None,
+        ram: RamMaker = _in_memory,
+        files: Callable[[], str] | None = None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        """`files`: where userdata lies; `state`: what `state()` of an earlier world gave. None: the usual ones."""
+        from xenvm.host.sim import peers
+
+        self.now = 0.0 if state is None else float(state["now"])
+        self.hyper = SimHypervisor(machine, ram)
+        self.engine = Engine(lambda domid: domid in self.hyper.all, clock=self.clock)
+        self._ports: list[WorldPort] = []
+        self.introduced: dict[int, tuple[int, int]] = {}
+        """Domains that the store serves: frame of the ring, port."""
+        self.store = self.client()
+        """A connection of domain 0 whose waits let the world go on."""
+        self.plumbing = SimPlumbing(lambda: self.store, self.clock, files or self._temporary)
+        self.plumbing.bridge.wait = self.idle
+        self.kernels: dict[Domid, Peer] = {}
+        self._new_kernel = peers.kernel if kernel is None else kernel
+        self._makers = peers.SERVICES if services is None else services
+        self._settling = False
+        self._folder = ""
+        self.hyper.on_start, self.hyper.on_death = self._start, self._death
+        self.engine.on_introduce = self._introduce
+        if state is None:
+            self._found()
+        else:
+            self._restore(state)
+        kept = state["services"] if state else []
+        self.services = [
+            maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
+        ]
+
+    # For peers.
+
+    def clock(self) -> float:
+        """The world's time in seconds, which jumps."""
+        return self.now
+
+    def client(self, domid: int = 0) -> Store:
+        """A connection to the store whose waits let the world go on."""
+        return self._connect(domid, self.idle)
+
+    def peer_client(self, domid: int = 0) -> Store:
+        """A connection for a peer, which never waits: what is not there yet comes with a later step."""
+        return self._connect(domid, self._patience)
+
+    def _connect(self, domid: int, idle: Callable[[float | None], object]) -> Store:
+        port = WorldPort(self.engine.connect(domid), self.clock, idle)
+        self._ports = [known for known in self._ports if not known.connection.closed]
+        self._ports.append(port)
+        return Store(Link(port))
+
+    def _patience(self, left: float | None) -> None:
+        """A peer's request is not served yet: others must take their events, or a little time must pass."""
+        for port in self._ports:
+            port.prefetch()
+        self.now += _PAUSE if left is None else min(left, _PAUSE)
+
+    def guest_side(self, domid: Domid) -> Guest:
+        """What the kernel of a domain may do."""
+        return Guest(self.hyper, domid)
+
+    def back_side(self) -> Dom0:
+        """What a program of domain 0 may do; each has one of its own."""
+        return Dom0(self.hyper)
+
+    # Time.
+
+    def settle(self) -> bool:
+        """Steps all peers until all are quiet; whether anything was done."""
+        if self._settling:
+            return False
+        self._settling, done = True, False
+        try:
+            for _ in range(_MOST_ROUNDS):
+                if not any(list(map(_step, self._awake()))):
+                    return done
+                done = True
+        finally:
+            self._settling = False
+        raise HostError("the peers of the simulated host never come to rest")
+
+    def idle(self, left: float | None) -> None:
+        """Lets the peers run, or time pass (up to `left` seconds) where they have nothing to do.
+
+        HostError when there is no limit, and nothing will ever happen.
+        """
+        if self.settle():
+            return
+        due = min((at for peer in self._awake() if (at := peer.due()) is not None), default=None)
+        if due is None and left is None:
+            raise HostError("nothing more will ever happen on this simulated host")
+        ends = [self.now + left] if left is not None else []
+        self.now = max(self.now, min([*ends, *([due] if due is not None else [])]))
+
+    def advance(self, seconds: float) -> None:
+        """Lets so much time pass, and all that happens in it."""
+        end = self.now + seconds
+        while self.now < end:
+            self.idle(end - self.now)
+        self.settle()
+
+    def _awake(self) -> list[Peer]:
+        """Those that can run now: a kernel does not while its domain is paused or down."""
+        running = [kernel for domid, kernel in self.kernels.items() if self.hyper.all[domid].runs]
+        return [*self.services, *running]
+
+    # What the hypervisor and the store tell.
+
+    def _start(self, domid: Domid) -> None:
+        self.kernels[domid] = self._new_kernel(self, domid, None)
+
+    def _death(self, domid: Domid) -> None:
+        domain = self.hyper.all.get(domid)
+        if domain is not None and not domain.dying:
+            self.engine.shut_down(domid)
+            return
+        self.kernels.pop(domid, None)
+        self.introduced.pop(domid, None)
+        self.engine.release(domid)
+
+    def _introduce(self, domid: int, gfn: int, port: int) -> None:
+        self.introduced[domid] = gfn, port
+
+    # Beginning, end, and between processes.
+
+    def _found(self) -> None:
+        """What a host's own services write when it starts."""
+        for path, value in (
+            ("/local/domain/0/name", "Domain-0"),
+            ("/local/domain/0/domid", "0"),
+            *((f"/local/pool/{number}/name", f"Pool-{number}") for number in self.hyper.cpupools()),
+        ):
+            self.store.write(path, value)
+
+    def _temporary(self) -> str:
+        if not self._folder:
+            from tempfile import mkdtemp
+
+            self._folder = mkdtemp(prefix="xenvm-sim-")
+        return self._folder
+
+    def close(self) -> None:
+        """The end of this world."""
+        self.store.close()
+        for domain in self.hyper.all.values():
+            domain.ram.release()
+        if self._folder:
+            from shutil import rmtree
+
+            rmtree(self._folder, ignore_errors=True)
+
+    def state(self) -> dict[str, Any]:
+        """All of it but the guests' memory, as JSON has it."""
+        self.settle()
+        return {
+            "machine": self.hyper.machine.as_dict(),
+            "now": self.now,
+            "kernels": {str(domid): _state_of(kernel) for domid, kernel in self.kernels.items()},
+            "services": [_state_of(service) for service in self.services],
+            "plumbing": self.plumbing.state(),
+            "introduced": [(domid, *at) for domid, at in self.introduced.items()],
+            "tree": [[part.decode("latin-1") for part in record] for record in self.engine.records()],
+            "hyper": self.hyper.state(),
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.hyper.restore(state["hyper"])
+        self.engine.restore(tuple(part.encode("latin-1") for part in record) for record in state["tree"])
+        for domid, gfn, port in state["introduced"]:
+            self.engine.introduce(domid, gfn, port)
+        self.plumbing.restore(state["plumbing"])
+        for text, kept in state["kernels"].items():
+            domid = Domid(int(text))
+            if domid in self.hyper.all:
+                self.kernels[domid] = self._new_kernel(self, domid, kept)
+        for domid, domain in self.hyper.all.items():
+            if domid != DOM0 and domain.code is not None:
+                self.engine.shut_down(domid)
+
+
+def world_from(state: dict[str, Any], *, ram: RamMaker = _in_memory, files: Callable[[], str] | None = None) -> World:
+    """The world that `World.state` told of; XenvmError where that makes no sense."""
+    try:
+        return World(machine_from(state["machine"]), ram=ram, files=files, state=state)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise HostError(f"the simulated host cannot be taken up again: {error!r}") from error
+
+
+def _step(peer: Peer) -> bool:
+    return peer.step()
+
+
+def _state_of(peer: Peer) -> Any:
+    state = getattr(peer, "state", None)
+    return state() if callable(state) else None
