@@ -17,6 +17,8 @@ from xenvm.errors import HypercallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenbus.client import Store
     from xenvm.host.sim.sides import BackSide
 
@@ -97,9 +99,9 @@ class GuestConsole:
 
 
 class Consoled:
-    """The daemon; a peer of the simulated world. Logs go to `folder`, ``guest-<name>.log``."""
+    """The daemon, a peer of the simulated world; `folder` says where the logs ``guest-<name>.log`` go."""
 
-    def __init__(self, store: Store, side: BackSide, folder: str) -> None:
+    def __init__(self, store: Store, side: BackSide, folder: Callable[[], str]) -> None:
         self.consoles: dict[int, GuestConsole] = {}
         """Consoles in service, by domid."""
         self._store, self._side, self._folder = store, side, folder
@@ -108,7 +110,6 @@ class Consoled:
         self._dirty: set[int] = set()
         self._changed = {"@introduceDomain"}
         self._kept: dict[int, bytes] = {}
-        os.makedirs(folder, mode=0o700, exist_ok=True)
         for special in ("@introduceDomain", "@releaseDomain"):
             self._watcher.watch(special, self._domains_changed)
 
@@ -187,7 +188,9 @@ class Consoled:
     def _open(self, domid: int, port: int, name: bytes | None, limit: bytes | None) -> bool:
         kept = self._kept.pop(domid, b"")
         most = min(parse_decimal(limit) or LIMIT_MAX, LIMIT_MAX)
-        log = os.open(self.log_path(name, domid), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        path = self.log_path(name, domid)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             console = GuestConsole(self._side, domid, port, log, most)
         except HypercallError:
@@ -201,7 +204,7 @@ class Consoled:
         """Where a guest's console is logged; names that are no file names get the domid instead."""
         name = (untrusted_name or b"").decode("latin-1")
         good = 0 < len(name) <= 200 and _NAME_LETTERS.issuperset(name)
-        return os.path.join(self._folder, f"guest-{name if good else f'domid-{domid}'}.log")
+        return os.path.join(self._folder(), f"guest-{name if good else f'domid-{domid}'}.log")
 
     def _drop(self, domid: int) -> None:
         if console := self.consoles.pop(domid, None):

@@ -66,7 +66,9 @@ class World:
         """Domains that the store serves: frame of the ring, port."""
         self.store = self.client()
         """A connection of domain 0 whose waits let the world go on."""
-        self.plumbing = SimPlumbing(lambda: self.store, self.clock, files or self._temporary)
+        self.files = files or self._temporary
+        """Gives the folder of the domains' files, which is made with the first call."""
+        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self.files)
         self.plumbing.bridge.wait = self.idle
         self.kernels: dict[Domid, Peer] = {}
         self._new_kernel = peers.kernel if kernel is None else kernel
