@@ -10,7 +10,7 @@ from xenbus.watcher import Watcher
 from xenvm.errors import HypercallError
 from xenvm.host.sim import sides
 from xenvm.host.sim.behaviour import Behaviour, behaviour_of
-from xenvm.host.sim.boot import BootInfo, Panic, boot_log, look_around
+from xenvm.host.sim.boot import BootInfo, Panic, boot_log, info_from, look_around
 from xenvm.host.sim.control import Control
 from xenvm.host.sim.guest_devices import GuestDevices
 from xenvm.host.sim.hvc import Console
@@ -259,6 +259,7 @@ class Kernel:
         mine["console"] = self.console.pending.decode("latin-1")
         if self.devices and self._control and not self.ended:
             mine["devices"], mine["control"] = self.devices.state(), self._control.state()
+            mine["info"] = self.info.as_dict()
         return mine
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -266,12 +267,13 @@ class Kernel:
         self.booted, self.ended, self.pages_owned = state["booted"], state["ended"], state["pages"]
         self.online, self.behaviour = set(state["online"]), Behaviour(**state["behaviour"])
         self._ending = _Ending(*state["ending"]) if state["ending"] else None
+        self._looked = self.booted
         if not self.booted:
             return
         self.console = Console(self.side)
         self.console.pending += state["console"].encode("latin-1")
         if "devices" in state:
-            self._look()
+            self.info = info_from(state["info"])
             self._attach().restore(state["control"])
             assert self.devices is not None
             self.devices.restore(state["devices"])
