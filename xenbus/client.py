@@ -226,6 +226,11 @@ class Store(Operations):
                 continue  # Another thread took it.
         return None
 
+    def has_events(self) -> bool:
+        """Whether next_event(0) would give one."""
+        events = self.link.events
+        return self.link.wait(lambda: bool(events), 0)
+
     def events(self, deadline: float | None = None) -> Iterator[tuple[str, str]]:
         """All events until the deadline."""
         while (event := self.next_event(deadline)) is not None:
