@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from xenbus.client import Store
+    from xenvm.host.plumbing import Console
 
 _LOOP_MAJOR = 7
 _BRIDGE, _MTU = "xenbr0", 1500
@@ -38,8 +39,8 @@ class SimPlumbing:
         self.locks, self.bridge = Locks(), Bridge(clock)
         self.block, self.scripts = Block(), Scripts(store)
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
-        self.console: Any = None
-        """The console client; the world's owner puts it in."""
+        self.console: Console
+        """The console client; the world puts it in."""
 
     def state(self) -> dict[str, Any]:
         """As JSON has it."""
