@@ -45,6 +45,7 @@ class Terminals:
 
         :raises DeviceError: the guest has no such console.
         """
+        self._world.settle()
         if number or self._console(domid) is None:
             raise DeviceError(f"console {number} of domain {domid}", "is not served on this simulated host")
         with RawTerminal(stdin) as terminal:

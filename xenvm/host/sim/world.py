@@ -59,7 +59,7 @@ class World:
         files: Callable[[], str] | None = None,
         state: dict[str, Any] | None = None,
     ) -> None:
-        """`files` gives the folder for files, temporary ones if it is None; `state`: what `state()` of an earlier world gave. None: the usual ones."""
+        """`files` gives the folder for files, temporary ones if it is None; `state`: that of an earlier world."""
         from xenvm.host.sim import peers
 
         self.now = 0.0 if state is None else float(state["now"])
