@@ -63,7 +63,9 @@ def leading_number(text: bytes, base: int = 10) -> tuple[int, bytes]:
             base, digits = 8, b"01234567"
     tail = rest.lstrip(digits)
     found = rest[: len(rest) - len(tail)]
-    return (sign * int(found[:64], base), tail) if found else (0, text)
+    if not found:
+        return 0, text
+    return max(-(1 << 63), min(sign * int(found[:64], base), (1 << 63) - 1)), tail
 
 
 def plain_number(text: bytes) -> int:

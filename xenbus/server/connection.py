@@ -8,6 +8,7 @@ have not taken (XSA-326).
 from __future__ import annotations
 
 from xenbus import wire
+from xenbus.path import RELATIVE_MAX
 from xenbus.server import arguments, quota
 from xenbus.server.arguments import Refused
 from xenbus.server.domains import Cause
@@ -120,7 +121,8 @@ class Connection:
     def resolve(self, raw: bytes, special: bool = False) -> bytes:
         """The absolute form of a path that the client gave."""
         path = arguments.resolve(raw, self.home, special)
-        if not self.privileged and arguments.counted_length(path) >= self.domain.quotas.limit(quota.PATH_MAX):
+        longest = RELATIVE_MAX if self.privileged else min(RELATIVE_MAX, self.domain.quotas.limit(quota.PATH_MAX))
+        if len(path) > longest and arguments.counted_length(path) > longest:
             raise Refused("EINVAL")
         return path
 

@@ -9,7 +9,7 @@ from xenbus import wire
 from xenbus.server import quota
 from xenbus.server.arguments import Refused, only_string, plain_number, strings
 from xenbus.server.perms import OWNER, READ, WRITE, parse_perms
-from xenbus.server.tree import ROOT, Node, parent
+from xenbus.server.tree import INTRODUCE_DOMAIN, RELEASE_DOMAIN, ROOT, Node, parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def directory_part(engine: Engine, client: Connection, view: View, payload: byte
 
 def get_perms(engine: Engine, client: Connection, view: View, payload: bytes) -> bytes:
     """GET_PERMS: all entries, void ones too."""
-    return _readable(client, view, client.resolve(only_string(payload), special=True)).perms.wire
+    return _readable(client, view, _with_special(client, only_string(payload))).perms.wire
 
 
 def write(engine: Engine, client: Connection, view: View, payload: bytes) -> bytes:
@@ -95,10 +95,10 @@ def set_perms(engine: Engine, client: Connection, view: View, payload: bytes) ->
     raw, *texts = strings(payload) or [b""]
     if not texts:
         raise Refused("EINVAL")
-    if not client.privileged and len(texts) >= client.domain.quotas.limit(quota.NODE_PERMISSIONS):
+    if not client.privileged and len(texts) > client.domain.quotas.limit(quota.NODE_PERMISSIONS):
         raise Refused("ENOSPC")
     perms = parse_perms(texts, lambda domid: engine.domains.may_be_named(domid, client.domain.features))
-    path = client.resolve(raw, special=True)
+    path = _with_special(client, raw)
     node = _find(client, view, path, WRITE | OWNER)
     if node is None:
         raise Refused("ENOENT")
@@ -131,6 +131,14 @@ def _find(client: Connection, view: View, path: bytes, need: int) -> Node | None
     return None
 
 
+def _with_special(client: Connection, raw: bytes) -> bytes:
+    """The absolute form of a path, which may be one of the special nodes."""
+    path = client.resolve(raw, special=True)
+    if path[:1] == b"@" and path not in (INTRODUCE_DOMAIN, RELEASE_DOMAIN):
+        raise Refused("EINVAL")
+    return path
+
+
 def _readable(client: Connection, view: View, path: bytes) -> Node:
     node = _find(client, view, path, READ)
     if node is None:
@@ -159,7 +167,7 @@ def _check_creation(
 ) -> None:
     """Whether a guest may have these nodes more."""
     domain = client.domain
-    if domain.usage.nodes + len(missing) >= domain.quotas.limit(quota.NODES):
+    if domain.usage.nodes + len(missing) > domain.quotas.limit(quota.NODES):
         raise Refused("ENOSPC")
     bare = Node(b"", perms).size(0)
     inner = max([len(path.rpartition(b"/")[2]) + 1 for path in missing[:-1]], default=0)

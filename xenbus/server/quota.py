@@ -1,6 +1,7 @@
 """How much a guest may have: the C daemon's quotas, global and for each domain (docs/misc/xenstore.txt, GET_QUOTA).
 
-A value that reaches its quota is too much already; a quota of 0 is no limit. Nothing is counted against domain 0.
+A quota of 0 is no limit, and nothing is counted against domain 0. Whether a quota itself is still allowed differs from
+one to the other; it is as in the C daemon of Xen 4.17, which forgives one watch and one transaction more.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Quotas:
         return self._above.value(name)
 
     def limit(self, name: bytes) -> int:
-        """The first value that is too much."""
+        """A quota to compare with."""
         return self.value(name) or UNLIMITED
 
     def set(self, name: bytes, value: int) -> None:

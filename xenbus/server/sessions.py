@@ -32,8 +32,8 @@ def watch(engine: Engine, client: Connection, view: View, payload: bytes) -> byt
     cut = 0 if words[0][:1] in (b"/", b"@") else len(client.home)
     new = Watch(client, path, token, depth, cut)
     if not client.privileged:
-        if client.domain.watches + 1 >= client.domain.quotas.limit(quota.WATCHES):
-            raise Refused("ENOSPC")
+        if client.domain.watches > client.domain.quotas.limit(quota.WATCHES):
+            raise Refused("E2BIG")
         if not client.domain.has_room(new.memory()):
             raise Refused("ENOMEM")
     engine.add_watch(new)
@@ -66,7 +66,7 @@ def begin(engine: Engine, client: Connection, view: View, payload: bytes) -> byt
         raise Refused("EBUSY")
     domain = None if client.privileged else client.domain
     if domain:
-        if domain.transactions + 1 >= domain.quotas.limit(quota.TRANSACTIONS):
+        if domain.transactions > domain.quotas.limit(quota.TRANSACTIONS):
             raise Refused("ENOSPC")
         domain.transactions += 1
     number = client.last_transaction % 0xFFFFFFFF + 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROOT = b"/"
 INTRODUCE_DOMAIN = b"@introduceDomain"
 RELEASE_DOMAIN = b"@releaseDomain"
-_NODE_HEADER, _PERM_SIZE = 16, 8
+_NODE_HEADER, _PERM_SIZE = 24, 8
 
 
 class Names(dict[bytes, int]):

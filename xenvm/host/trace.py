@@ -38,7 +38,7 @@ class Tracer:
 
     def __init__(self, hyper: Hypervisor) -> None:
         self.calls: list[Call] = []
-        self.hyper: Hypervisor = _Front(self, hyper)  # type: ignore[assignment]  # it has whatever `hyper` has
+        self.hyper: Hypervisor = _Front(self, hyper)  # it has whatever `hyper` has
         self._counts: dict[str, int] = {}
         self._faults: dict[tuple[str, int] | int, BaseException | int] = {}
         self._lock = allocate_lock()

@@ -63,11 +63,11 @@ class WorldFolder:
             with open(self._file(SNAPSHOT), encoding="utf-8") as file:
                 self._text = file.read()
         except FileNotFoundError:
-            return World(self._machine(), ram=self._ram, files=self._files)
+            return World(self._machine(), ram=self._ram, files=lambda: self.path)
         state = _parse(self._text, self._file(SNAPSHOT))
         if state.get("format") != _FORMAT:
             raise HostError(f"{self._file(SNAPSHOT)} was written by another version of xenvm: remove {self.path}")
-        return world_from(state, ram=self._ram, files=self._files)
+        return world_from(state, ram=self._ram, files=lambda: self.path)
 
     def save(self, world: World) -> None:
         """Writes the snapshot, if anything has changed; whole or not at all."""
@@ -98,11 +98,6 @@ class WorldFolder:
 
     def _ram(self, domid: Domid, written: Iterable[tuple[int, int]]) -> Ram:
         return Ram(self._file(f"{_RAM}{domid}"), written)
-
-    def _files(self) -> str:
-        path = self._file("userdata")
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        return path
 
     def _machine(self) -> Machine:
         try:

@@ -14,26 +14,23 @@ if TYPE_CHECKING:
 
 
 class SimHost(Host):
-    """A Host over a world; `hyper` may stand in front of the world's own, such as one that records the calls."""
+    """A Host over a world, which may have a folder."""
 
     lasting = False
 
     def __init__(self, world: World, folder: WorldFolder | None = None, notice: str = "") -> None:
         self.world, self.notice = world, notice
         self._folder = folder
-        self._hyper = world.hyper
-        self._store = world.store
+        self._hyper: Hypervisor = world.hyper
 
     @property
     def hyper(self) -> Hypervisor:
         """The hypervisor."""
-        return self._front or self.world.hyper
-
-    _front: Hypervisor | None = None
+        return self._hyper
 
     def intercept(self, hyper: Hypervisor) -> None:
-        """Puts something in front of the hypervisor."""
-        self._front = hyper
+        """Puts something in front of the hypervisor, such as what records its calls."""
+        self._hyper = hyper
 
     @property
     def store(self) -> Store:

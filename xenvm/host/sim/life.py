@@ -100,8 +100,12 @@ class DomainOperations:
         domid = self._next_domid() if request.domid is None else request.domid
         request = request.replace(gic_version=request.gic_version or self.machine.gic)
         self._check(request)
+        pool = _FIRST_POOL_PAGES if self.machine.xen < (4, 18) else 0
+        if pool > self.free_pages:
+            raise HypercallError("createdomain", ENOMEM, detail="Xen has no memory left for it")
         domain = SimDomain(domid, request, self._new_ram(domid))
-        domain.pool = _FIRST_POOL_PAGES if self.machine.xen < (4, 18) else 0
+        domain.pool = pool
+        self.free_pages -= pool
         self.all[domid] = domain
         self.channels.add(domid, request.max_evtchn_port)
         return Created(domid, request.gic_version, 0)

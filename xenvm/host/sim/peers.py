@@ -1,12 +1,10 @@
-"""Who lives on a simulated host: what is made for each guest that starts, and what runs in domain 0 from the beginning.
-
-Everything is loaded when a world is made, and not before: a command on a real host never needs it.
-"""
+"""Who lives on a simulated host: the kernel of each guest that starts, and what runs in domain 0 from the beginning."""
 
 from __future__ import annotations
 
-from os.path import join
+import os
 
+from xenvm.host.sim.back import BackDriver
 from xenvm.host.sim.back_block import block_driver
 from xenvm.host.sim.back_net import NetDriver
 from xenvm.host.sim.consoled import Consoled
@@ -16,23 +14,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from xenvm.host.sim.back import BackDriver
     from xenvm.host.sim.world import World
     from xenvm.types import Domid
 
 
 def kernel(world: World, domid: Domid, state: Any) -> Kernel:
-    """The kernel of a guest; it behaves as its command line says."""
-    made = Kernel(world.guest_side(domid), lambda: world.peer_client(domid), world.clock)
-    if state is not None:
+    """The kernel of a guest. What its command line says of its behaviour comes before what the world says."""
+    made = Kernel(world.guest_side(domid), lambda: world.peer_client(domid), world.clock, world.behaviour)
+    if state:
         made.restore(state)
     return made
 
 
 def console_daemon(world: World, state: Any) -> Consoled:
-    """xenconsoled."""
-    daemon = Consoled(world.peer_client(), world.back_side(), lambda: join(world.files(), "console"))
-    if state is not None:
+    """xenconsoled; its logs lie in the folder ``console`` of the world."""
+    daemon = Consoled(world.peer_client(), world.back_side(), lambda: os.path.join(world.files(), "console"))
+    if state:
         daemon.restore(state)
     return daemon
 

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from xenbus.client import Store
+    from xenvm.host.plumbing import Console
 
 _LOOP_MAJOR = 7
+_LOOPS = "/dev/simloop"
+"""How the loop devices are called: never as one of this machine."""
 _BRIDGE, _MTU = "xenbr0", 1500
 _REUSE_SECONDS = 60.0
 """How long a domid is not given to a new guest, as in libxl."""
@@ -38,8 +41,8 @@ class SimPlumbing:
         self.locks, self.bridge = Locks(), Bridge(clock)
         self.block, self.scripts = Block(), Scripts(store)
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
-        self.console: Any = None
-        """The console client; the world's owner puts it in."""
+        self.console: Console
+        """The console client; the world puts it in."""
 
     def state(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -115,14 +118,10 @@ class Block:
         if self.loops.get(node, ("", False))[0] == os.path.realpath(path):
             del self.loops[node]
 
-    def backing(self, node: str) -> str:
-        """The file behind a device: that of a loop device, or the device itself."""
-        return self.loops[node][0] if node in self.loops else node
-
     def _new_loop(self, path: str, readonly: bool) -> LoopDevice:
         if not os.access(path, os.R_OK if readonly else os.R_OK | os.W_OK):
             raise DeviceError(path, "cannot be opened: Permission denied")
-        node = next(f"/dev/loop{n}" for n in range(len(self.loops) + 1) if f"/dev/loop{n}" not in self.loops)
+        node = next(node for n in range(len(self.loops) + 1) if (node := f"{_LOOPS}{n}") not in self.loops)
         self.loops[node] = path, readonly
         return LoopDevice(node, _number(node))
 
@@ -139,7 +138,7 @@ class _Attachment(block.BlockAttachment):
 
 
 def _number(node: str) -> int:
-    return os.makedev(_LOOP_MAJOR, int(node.removeprefix("/dev/loop")))
+    return os.makedev(_LOOP_MAJOR, int(node.removeprefix(_LOOPS)))
 
 
 class Bridge:

@@ -6,17 +6,21 @@ what is due next: a guest that takes three seconds to boot takes no time at all.
 
 from __future__ import annotations
 
+import os
+
 from xenbus.client import Store
 from xenbus.link import Link
 from xenbus.server.engine import Engine
 from xenvm.errors import HostError
 from xenvm.host.sim.backside import Dom0
+from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.guestside import Guest
 from xenvm.host.sim.hypervisor import SimHypervisor
 from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
 from xenvm.host.sim.memory import Ram
 from xenvm.host.sim.plumbing import SimPlumbing
 from xenvm.host.sim.port import WorldPort
+from xenvm.host.sim.terminal import Terminals
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -55,7 +59,7 @@ class World:
         files: Callable[[], str] | None = None,
         state: dict[str, Any] | None = None,
     ) -> None:
-        """`files`: where userdata lies; `state`: what `state()` of an earlier world gave. None: the usual ones."""
+        """`files` gives the folder for files, temporary ones if it is None; `state`: that of an earlier world."""
         from xenvm.host.sim import peers
 
         self.now = 0.0 if state is None else float(state["now"])
@@ -67,9 +71,12 @@ class World:
         self.store = self.client()
         """A connection of domain 0 whose waits let the world go on."""
         self.files = files or self._temporary
-        """Gives the folder of the domains' files, which is made with the first call."""
-        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self.files)
+        """Gives the folder where this world's files lie."""
+        self.behaviour = Behaviour()
+        """How guests behave that start from now on."""
+        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
         self.plumbing.bridge.wait = self.idle
+        self.plumbing.console = Terminals(self)
         self.kernels: dict[Domid, Peer] = {}
         self._new_kernel = peers.kernel if kernel is None else kernel
         self._makers = peers.SERVICES if services is None else services
@@ -189,6 +196,11 @@ class World:
         ):
             self.store.write(path, value)
 
+    def _userdata(self) -> str:
+        path = os.path.join(self.files(), "userdata")
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return path
+
     def _temporary(self) -> str:
         if not self._folder:
             from tempfile import mkdtemp
@@ -197,7 +209,11 @@ class World:
         return self._folder
 
     def close(self) -> None:
-        """The end of this world."""
+        """The end of this world: its memory and its temporary files go."""
+        for service in self.services:
+            close = getattr(service, "close", None)
+            if callable(close):
+                close()
         self.store.close()
         for domain in self.hyper.all.values():
             domain.ram.release()
