@@ -208,11 +208,11 @@ class Kernel:
         return self._control
 
     def _run(self) -> bool:
-        fired = self._fired | self.side.pending()
-        self._fired = set()
+        fired, self._fired = self._fired | self.side.pending(), set()
         moved = self._devices_run(fired)
-        moved |= self.console.flush()
-        if typed := self.console.read():
+        if self.console.pending:
+            moved |= self.console.flush()
+        if self.console.port in fired and (typed := self.console.read()):
             self.console.print(self._shell.feed(typed))
             moved = True
         return self._end() or moved
@@ -272,6 +272,7 @@ class Kernel:
             return
         self.console = Console(self.side)
         self.console.pending += state["console"].encode("latin-1")
+        self._fired = {self.console.port}
         if "devices" in state:
             self.info = info_from(state["info"])
             self._attach().restore(state["control"])
