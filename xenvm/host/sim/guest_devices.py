@@ -42,7 +42,7 @@ class GuestDevices:
             for devid in [devid for devid, end in table.items() if end.gone]:
                 del table[devid]
         if self._hostility:
-            self._hostility.strike(self._bus.ends.values())
+            self._hostility.strike(self._fronts())
         return True
 
     def shut_down(self) -> None:
