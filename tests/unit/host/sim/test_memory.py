@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -61,12 +60,17 @@ def test_a_closed_window_cannot_be_used() -> None:
 def test_a_file_keeps_it(tmp_path: Path) -> None:
     path = tmp_path / "ram"
     ram = Ram(str(path))
-    ram.window(Gfn(0x40000), 1)[:4] = b"kept"
-    ram.release()
+    view = ram.window(Gfn(0x40000), 1)
+    view[:4] = b"kept"
+    assert not path.exists(), "it is written when that is asked for"
+    ram.save()
+    view[:4] = b"lost"
     assert path.stat().st_blocks * 512 < 1 << 20, "it has holes"
     assert path.stat().st_mode & 0o777 == 0o600
     again = Ram(str(path), ram.written)
-    assert bytes(again.window(Gfn(0x40000), 1)[:4]) == b"kept"
-    again.close()
-    assert not os.path.exists(path)
-    again.close()
+    window = again.window(Gfn(0x40000), 2)
+    assert bytes(window[:4]) == b"kept" and bytes(window[-4:]) == FRESH * 4
+    window[:4] = b"more"
+    assert bytes(Ram(str(path), ram.written).window(Gfn(0x40000), 1)[:4]) == b"kept"
+    again.save()
+    assert bytes(Ram(str(path), again.written).window(Gfn(0x40000), 1)[:4]) == b"more"
