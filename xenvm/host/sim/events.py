@@ -96,6 +96,10 @@ class EventChannels:
         self._waiting[domid] -= found
         return found
 
+    def count(self) -> int:
+        """How many ports there are in all."""
+        return sum(map(len, self._ports.values()))
+
     def is_bound(self, domid: Domid, port: Port) -> bool:
         """Whether somebody is at the other end of a port."""
         channel = self._ports.get(domid, {}).get(port)

@@ -1,6 +1,6 @@
 """A simulated world between processes: one locked folder with a snapshot, and the guests' memory as files with holes.
 
-The snapshot is written when a command ends; one that is killed has changed nothing. Nobody but its owner can read it.
+All is written when a command ends; one that is killed has changed nothing. Nobody but its owner can read it.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class WorldFolder:
         text = dumps({"format": _FORMAT, **world.state()}, separators=(",", ":"))
         if text == self._text:
             return
+        for domain in world.hyper.all.values():
+            domain.ram.save()
         fresh = self._file(SNAPSHOT + ".new")
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with open(fd, "w", encoding="utf-8") as file:

@@ -149,7 +149,7 @@ class DomainOperations:
 
     def _bury(self, domain: SimDomain) -> None:
         del self.all[domain.domid]
-        domain.ram.close()
+        domain.ram.release()
 
     def hold(self, domain: SimDomain, pages: int) -> None:
         """Another domain maps pages of this one."""

@@ -1,8 +1,8 @@
 """A domain's RAM: it costs nothing until it is written, and every window onto it is the memory itself.
 
 The address space is cut into slabs of 1 GiB, mapped by the operating system when they are first touched: anonymous
-memory, or a file with holes for a world that lasts. Memory that nobody has written to holds what a debug build of Xen
-puts there.
+memory, or pages of a file with holes for a world that lasts, whose changes stay here until they are saved. Memory
+that nobody has written to holds what a debug build of Xen puts there.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ class Ram:
         """`path`: the file that keeps it; `written`: the frames whose content that file has."""
         self._path = path
         self.written = Extents(written)
+        self._from_file = bool(len(self.written))
+        self._shown = Extents()
+        """Frames that may differ from the file."""
         self._slabs: dict[int, memoryview] = {}
         self._lock = allocate_lock()  # a creation loads images beside other work
 
@@ -49,6 +52,8 @@ class Ram:
                     for start, end in gaps:
                         self._view(start, end - start)[:] = FRESH * ((end - start) * PAGE_SIZE)
                 self.written.add(first, first + count)
+            if self._path is not None:
+                self._shown.add(first, first + count)
             return view
 
     def pieces(self, first: Gfn, count: int) -> Iterator[tuple[Gfn, int]]:
@@ -75,18 +80,22 @@ class Ram:
                 view[some:] = bytes(len(view) - some)
                 size -= some
 
-    def release(self) -> None:
-        """Gives the memory back, as soon as no window is open any more; a file keeps it."""
-        self._slabs.clear()
+    def save(self) -> None:
+        """Puts what may have changed into the file."""
+        if self._path is None:
+            return
+        fd = self._open(self._path)
+        try:
+            for start, end in self._shown:
+                for first, count in self.pieces(Gfn(start), end - start):
+                    os.pwrite(fd, self._view(first, count), first << PAGE_SHIFT)
+        finally:
+            os.close(fd)
+        self._shown = Extents()
 
-    def close(self) -> None:
-        """The memory is gone for good."""
-        self.release()
-        if self._path is not None:
-            try:
-                os.unlink(self._path)
-            except FileNotFoundError:
-                pass
+    def release(self) -> None:
+        """Gives the memory back, as soon as no window is open any more."""
+        self._slabs.clear()
 
     def _view(self, first: int, count: int) -> memoryview:
         slab = first >> _SLAB_SHIFT
@@ -96,22 +105,26 @@ class Ram:
         return self._slabs[slab][at : at + (count << PAGE_SHIFT)]
 
     def _map(self, slab: int) -> memoryview:
-        if self._path is None:
-            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NORESERVE
-            return memoryview(mmap.mmap(-1, _SLAB_BYTES, flags=flags))
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = mmap.MAP_PRIVATE | _NORESERVE
+        if self._path is None or not self._from_file:
+            return memoryview(mmap.mmap(-1, _SLAB_BYTES, flags=flags | mmap.MAP_ANONYMOUS))
+        fd = self._open(self._path)
         try:
             end = (slab + 1) * _SLAB_BYTES
             if os.fstat(fd).st_size < end:
                 os.truncate(fd, end)
-            return memoryview(mmap.mmap(fd, _SLAB_BYTES, offset=slab * _SLAB_BYTES))
+            return memoryview(mmap.mmap(fd, _SLAB_BYTES, flags=flags, offset=slab * _SLAB_BYTES))
         finally:
             os.close(fd)
+
+    @staticmethod
+    def _open(path: str) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def _advise(self, first: Gfn, size: int) -> None:
         """Large pages for a large image: four times as fast to fill."""
         slab = self._slabs[first >> _SLAB_SHIFT].obj
-        if self._path is None and size >= _HUGE and isinstance(slab, mmap.mmap) and hasattr(mmap, "MADV_HUGEPAGE"):
+        if not self._from_file and size >= _HUGE and isinstance(slab, mmap.mmap) and hasattr(mmap, "MADV_HUGEPAGE"):
             start = (first << PAGE_SHIFT) % _SLAB_BYTES
             try:
                 slab.madvise(mmap.MADV_HUGEPAGE, start, size)

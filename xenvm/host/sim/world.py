@@ -92,6 +92,7 @@ class World:
         self.services = [
             maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
         ]
+        self.settle()  # who comes to a host finds its drivers at work
 
     # For peers.
 
@@ -255,7 +256,9 @@ def world_from(state: dict[str, Any], *, ram: RamMaker = _in_memory, files: Call
     """The world that `World.state` told of; XenvmError where that makes no sense."""
     try:
         return World(machine_from(state["machine"]), ram=ram, files=files, state=state)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except HostError:
+        raise
+    except Exception as error:  # whatever a file can say that is not true
         raise HostError(f"the simulated host cannot be taken up again: {error!r}") from error
 
 

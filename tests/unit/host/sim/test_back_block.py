@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.host.sim.peerworld import PeerWorld
+from tests.support.peerworld import PeerWorld
 from xenbus import blkif
 from xenbus.ring import FrontRing
 from xenvm.types import Domid, Gfn
@@ -15,10 +15,10 @@ RING, DATA = Gfn(0x40400), Gfn(0x40401)
 class Hand:
     """A guest that does nothing by itself, whose disk is driven from here."""
 
-    def __init__(self, sim: PeerWorld, **settings: object) -> None:
-        self.sim = sim
-        self.domid: Domid = sim.create(disks=1, extra="xenvm.behaviour=dead", **settings)
-        self.side = sim.world.guest_side(self.domid)
+    def __init__(self, live: PeerWorld, **settings: object) -> None:
+        self.sim = live
+        self.domid: Domid = live.create(disks=1, extra="xenvm.behaviour=dead", **settings)
+        self.side = live.world.guest_side(self.domid)
         self.front = f"/local/domain/{self.domid}/device/vbd/51712"
         self.back = f"/local/domain/0/backend/vbd/{self.domid}/51712"
         self.ring = FrontRing(self.side.page(RING), blkif.SLOT_SIZE)
@@ -45,18 +45,18 @@ class Hand:
         return [blkif.parse_response(each).status for each in self.ring.responses(blkif.RESPONSE_SIZE)]
 
 
-def test_reads_writes_flushes_and_discards(sim: PeerWorld) -> None:
-    hand = Hand(sim).connect()
+def test_reads_writes_flushes_and_discards(live: PeerWorld) -> None:
+    hand = Hand(live).connect()
     assert hand.state() == b"4"
     hand.side.write(DATA * 4096, b"w" * 4096)
     part = (blkif.Segment(hand.ref, 2, 3),)
     assert hand.ask(blkif.Request(blkif.WRITE, 1, 10, part), blkif.Request(blkif.FLUSH, 2)) == [0, 0]
-    assert sim.disk("g").read_bytes()[9 * 512 : 13 * 512] == bytes(512) + b"w" * 1024 + bytes(512)
+    assert live.disk("g").read_bytes()[9 * 512 : 13 * 512] == bytes(512) + b"w" * 1024 + bytes(512)
     hand.side.write(DATA * 4096, bytes(4096))
     assert hand.ask(blkif.Request(blkif.READ, 3, 10, (blkif.Segment(hand.ref, 0, 0),))) == [0]
     assert hand.side.read(DATA * 4096, 1024) == b"w" * 512 + bytes(512)
     assert hand.ask(blkif.Discard(4, 10, 1)) == [0]
-    assert sim.disk("g").read_bytes()[10 * 512 : 12 * 512] == bytes(512) + b"w" * 512
+    assert live.disk("g").read_bytes()[10 * 512 : 12 * 512] == bytes(512) + b"w" * 512
 
 
 @pytest.mark.parametrize(
@@ -72,26 +72,26 @@ def test_reads_writes_flushes_and_discards(sim: PeerWorld) -> None:
     ],
 )
 def test_what_makes_no_sense_fails_alone(
-    sim: PeerWorld, request_: blkif.Request | blkif.Discard | bytes, status: int
+    live: PeerWorld, request_: blkif.Request | blkif.Discard | bytes, status: int
 ) -> None:
-    hand = Hand(sim).connect()
+    hand = Hand(live).connect()
     assert hand.ask(request_, blkif.Request(blkif.READ, 2, 0, (blkif.Segment(hand.ref, 0, 7),))) == [status, 0]
-    assert sim.disk("g").read_bytes() == bytes(1 << 20)
+    assert live.disk("g").read_bytes() == bytes(1 << 20)
 
 
-def test_a_read_only_disk_stays_as_it_is(sim: PeerWorld) -> None:
-    path = sim.folder / "ro.img"
+def test_a_read_only_disk_stays_as_it_is(live: PeerWorld) -> None:
+    path = live.folder / "ro.img"
     path.write_bytes(bytes(4096))
-    hand = Hand(sim, disk=[f"{path},raw,xvda,r"]).connect()
-    assert sim.read(f"{hand.back}/info") == b"4"
+    hand = Hand(live, disk=[f"{path},raw,xvda,r"]).connect()
+    assert live.read(f"{hand.back}/info") == b"4"
     hand.side.write(DATA * 4096, b"w" * 4096)
     segment = (blkif.Segment(hand.ref, 0, 7),)
     assert hand.ask(blkif.Request(blkif.WRITE, 1, 0, segment), blkif.Discard(2, 0, 8)) == [-1, -1]
     assert path.read_bytes() == bytes(4096)
 
 
-def test_a_page_that_is_granted_for_reading_is_not_written(sim: PeerWorld) -> None:
-    hand = Hand(sim).connect()
+def test_a_page_that_is_granted_for_reading_is_not_written(live: PeerWorld) -> None:
+    hand = Hand(live).connect()
     ref = hand.side.grant(Gfn(0x40402), 0, readonly=True)
     segment = (blkif.Segment(ref, 0, 7),)
     assert hand.ask(blkif.Request(blkif.READ, 1, 0, segment), blkif.Request(blkif.WRITE, 2, 0, segment)) == [-1, 0]
@@ -108,40 +108,40 @@ def test_a_page_that_is_granted_for_reading_is_not_written(sim: PeerWorld) -> No
         {"protocol": "x86_64-abi"},
     ],
 )
-def test_a_senseless_front_end_is_refused_and_nothing_stays_mapped(sim: PeerWorld, nodes: dict[str, object]) -> None:
-    hand = Hand(sim).connect(**nodes)
+def test_a_senseless_front_end_is_refused_and_nothing_stays_mapped(live: PeerWorld, nodes: dict[str, object]) -> None:
+    hand = Hand(live).connect(**nodes)
     assert hand.state() == b"5"
-    assert sim.read(f"/local/domain/0/error/backend/vbd/{hand.domid}/51712/error") is not None
+    assert live.read(f"/local/domain/0/error/backend/vbd/{hand.domid}/51712/error") is not None
     assert hand.side.end_grant(hand.ring_ref)
 
 
-def test_wild_indexes_end_the_device(sim: PeerWorld) -> None:
-    hand = Hand(sim).connect()
+def test_wild_indexes_end_the_device(live: PeerWorld) -> None:
+    hand = Hand(live).connect()
     hand.side.page(RING)[0:4] = b"\xff\xff\xff\x7f"
     hand.side.notify(hand.port)
-    sim.world.settle()
+    live.world.settle()
     assert hand.state() == b"5"
     assert hand.side.end_grant(hand.ring_ref)
 
 
-def test_an_image_that_is_missing_is_the_device_s_error(sim: PeerWorld) -> None:
-    hand = Hand(sim)
-    sim.disk("g").unlink()
+def test_an_image_that_is_missing_is_the_device_s_error(live: PeerWorld) -> None:
+    hand = Hand(live)
+    live.disk("g").unlink()
     hand.connect()
     assert hand.state() == b"5"
-    assert b"No such file" in (sim.read(f"/local/domain/0/error/backend/vbd/{hand.domid}/51712/error") or b"")
+    assert b"No such file" in (live.read(f"/local/domain/0/error/backend/vbd/{hand.domid}/51712/error") or b"")
 
 
-def test_fifty_rounds_of_connecting_leave_nothing(sim: PeerWorld) -> None:
-    domid = sim.create(disks=1)
+def test_fifty_rounds_of_connecting_leave_nothing(live: PeerWorld) -> None:
+    domid = live.create(disks=1)
     front, back = f"/local/domain/{domid}/device/vbd/51712", f"/local/domain/0/backend/vbd/{domid}/51712"
-    domain = sim.world.hyper.all[domid]
+    domain = live.world.hyper.all[domid]
     before = len(domain.grants.entries), len(domain.grants.maps)
     for _ in range(50):
-        sim.write(f"{front}/state", "5")
-        sim.write(f"{front}/state", "6")
-        assert sim.read(f"{back}/state") == b"6"
-        sim.kernel(domid).disks["51712"].let_go()
-        sim.write(f"{front}/state", "1")
-        assert sim.read(f"{front}/state") == b"4" and sim.read(f"{back}/state") == b"4"
+        live.write(f"{front}/state", "5")
+        live.write(f"{front}/state", "6")
+        assert live.read(f"{back}/state") == b"6"
+        live.kernel(domid).disks["51712"].let_go()
+        live.write(f"{front}/state", "1")
+        assert live.read(f"{front}/state") == b"4" and live.read(f"{back}/state") == b"4"
     assert (len(domain.grants.entries), len(domain.grants.maps)) == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.host.sim.peerworld import PeerWorld
+from tests.support.peerworld import PeerWorld
 from xenbus import blkif, netif
 from xenbus.errors import DeviceFault
 from xenbus.ring import BackRing
@@ -13,35 +13,35 @@ from xenvm.host.sim.boot import BootInfo
 from xenvm.host.sim.guestpages import Pages
 
 
-def forge(sim: PeerWorld, kind: str, path: str, ring: str, response: bytes) -> bytes | None:
+def forge(live: PeerWorld, kind: str, path: str, ring: str, response: bytes) -> bytes | None:
     """Has the back end's ring say something by itself; the state of the front end after that."""
-    (driver,) = (each for each in sim.world.services if isinstance(each, BackDriver) and path in each.devices)
+    (driver,) = (each for each in live.world.services if isinstance(each, BackDriver) and path in each.devices)
     forged: BackRing = getattr(driver.devices[path], ring)
     forged._consumed += 1
     forged.put(response)
     forged.push()
     driver.devices[path].tell(True)  # type: ignore[attr-defined]
-    sim.world.settle()
+    live.world.settle()
     domid, devid = path.split("/")[2:]
-    return sim.read(f"/local/domain/{domid}/device/{kind}/{devid}/state")
+    return live.read(f"/local/domain/{domid}/device/{kind}/{devid}/state")
 
 
-def test_an_answer_to_no_request_closes_a_disk(sim: PeerWorld) -> None:
-    domid = sim.create(disks=1)
+def test_an_answer_to_no_request_closes_a_disk(live: PeerWorld) -> None:
+    domid = live.create(disks=1)
     response = blkif.Response(99, blkif.READ).pack()
-    assert forge(sim, "vbd", f"backend/vbd/{domid}/51712", "_ring", response) in (b"5", b"6")
-    assert sim.read(f"/local/domain/{domid}/error/device/vbd/51712/error")
+    assert forge(live, "vbd", f"backend/vbd/{domid}/51712", "_ring", response) in (b"5", b"6")
+    assert live.read(f"/local/domain/{domid}/error/device/vbd/51712/error")
 
 
 @pytest.mark.parametrize("ring, response", [("_tx", netif.TxResponse(9).pack()), ("_rx", b"\x99\0" * 4)])
-def test_an_answer_to_no_request_closes_an_interface(sim: PeerWorld, ring: str, response: bytes) -> None:
-    domid = sim.create(vifs=1)
-    assert forge(sim, "vif", f"backend/vif/{domid}/0", ring, response) in (b"5", b"6")
+def test_an_answer_to_no_request_closes_an_interface(live: PeerWorld, ring: str, response: bytes) -> None:
+    domid = live.create(vifs=1)
+    assert forge(live, "vif", f"backend/vif/{domid}/0", ring, response) in (b"5", b"6")
 
 
-def test_what_is_under_way_fails_when_the_disk_goes(sim: PeerWorld) -> None:
-    domid = sim.create(disks=1)
-    disk = sim.kernel(domid).disks["51712"]
+def test_what_is_under_way_fails_when_the_disk_goes(live: PeerWorld) -> None:
+    domid = live.create(disks=1)
+    disk = live.kernel(domid).disks["51712"]
     transfers = [disk.read_sectors(0, 100) for _ in range(40)]
     disk.let_go()
     assert all(each.done and each.failed for each in transfers)
@@ -49,25 +49,25 @@ def test_what_is_under_way_fails_when_the_disk_goes(sim: PeerWorld) -> None:
         disk.read_sectors(0, 1)
 
 
-def test_a_disk_that_grows_is_noticed(sim: PeerWorld) -> None:
-    domid = sim.create(disks=1)
+def test_a_disk_that_grows_is_noticed(live: PeerWorld) -> None:
+    domid = live.create(disks=1)
     back = f"/local/domain/0/backend/vbd/{domid}/51712"
-    sim.write(f"{back}/sectors", "4096")
-    sim.write(f"{back}/state", "4")
-    assert sim.kernel(domid).disks["51712"].sectors == 4096
-    assert "now 4096" in sim.log("g")
+    live.write(f"{back}/sectors", "4096")
+    live.write(f"{back}/state", "4")
+    assert live.kernel(domid).disks["51712"].sectors == 4096
+    assert "now 4096" in live.log("g")
 
 
-def test_a_device_without_a_type_is_not_bound(sim: PeerWorld) -> None:
-    domid = sim.create(disks=1, extra="xenvm.behaviour=slow")
-    sim.world.store.remove(f"/local/domain/{domid}/device/vbd/51712/device-type")
-    sim.world.advance(60)
-    assert sim.read(f"/local/domain/{domid}/device/vbd/51712/state") in (b"5", b"6")
+def test_a_device_without_a_type_is_not_bound(live: PeerWorld) -> None:
+    domid = live.create(disks=1, extra="xenvm.behaviour=slow")
+    live.world.store.remove(f"/local/domain/{domid}/device/vbd/51712/device-type")
+    live.world.advance(60)
+    assert live.read(f"/local/domain/{domid}/device/vbd/51712/state") in (b"5", b"6")
 
 
-def test_a_disk_is_attached_and_detached_while_the_guest_runs(sim: PeerWorld) -> None:
-    domid = sim.create(disks=1)
-    store, home, back = sim.world.store, f"/local/domain/{domid}", f"/local/domain/0/backend/vbd/{domid}"
+def test_a_disk_is_attached_and_detached_while_the_guest_runs(live: PeerWorld) -> None:
+    domid = live.create(disks=1)
+    store, home, back = live.world.store, f"/local/domain/{domid}", f"/local/domain/0/backend/vbd/{domid}"
     for _ in range(5):
         with store.transaction() as tx:
             for name in tx.list(f"{home}/device/vbd/51712"):
@@ -85,19 +85,19 @@ def test_a_disk_is_attached_and_detached_while_the_guest_runs(sim: PeerWorld) ->
             tx.set_perms(f"{back}/51728", tx.get_perms(f"{back}/51712"))
             for name in tx.list(f"{back}/51728"):
                 tx.set_perms(f"{back}/51728/{name}", tx.get_perms(f"{back}/51712"))
-        sim.world.settle()
-        assert sim.read(f"{back}/51728/state") == b"4"
-        assert set(sim.kernel(domid).disks) == {"51712", "51728"}
+        live.world.settle()
+        assert live.read(f"{back}/51728/state") == b"4"
+        assert set(live.kernel(domid).disks) == {"51712", "51728"}
         with store.transaction() as tx:
             tx.write(f"{back}/51728/online", "0")
             tx.write(f"{back}/51728/state", "5")
-        sim.world.settle()
-        assert sim.read(f"{back}/51728/state") == b"6"
+        live.world.settle()
+        assert live.read(f"{back}/51728/state") == b"6"
         store.remove(f"{back}/51728")
         store.remove(f"{home}/device/vbd/51728")
-        sim.world.settle()
-        assert set(sim.kernel(domid).disks) == {"51712"}
-    assert sim.read(f"{back}/51712/state") == b"4"
+        live.world.settle()
+        assert set(live.kernel(domid).disks) == {"51712"}
+    assert live.read(f"{back}/51712/state") == b"4"
 
 
 def test_pages_go_around_what_is_loaded() -> None:
