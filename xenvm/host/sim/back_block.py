@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Image:
-    """An image file or block device, in sectors of 512 bytes; a part of a sector at the end is left out."""
+    """An image file, in sectors of 512 bytes; a part of a sector at the end is left out. A device is only read."""
 
     def __init__(self, path: str, writable: bool) -> None:
-        self.writable = writable
+        self.writable = writable = writable and os.path.isfile(path)
         self._fd = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
         self.sectors = os.lseek(self._fd, 0, os.SEEK_END) // SECTOR_SIZE
 
@@ -83,10 +83,9 @@ class BlockBack(GuestBackend):
         return self._properties()
 
     def _open_image(self) -> None:
-        params, mode, path = self.read("params", "mode", "physical-device-path")
-        # A simulated loop device is no file: what it stands for is.
-        names = [parse_text(name) for name in (path, params)]
-        name = next((name for name in names if name and os.path.exists(name)), names[1])
+        # Not physical-device-path: that loop device is simulated, and one of the same name can really exist.
+        params, mode = self.read("params", "mode")
+        name = parse_text(params)
         if not name:
             raise DeviceFault(f"{self.path} does not say which file it is")
         self.image = self.image or Image(name, (mode or b"r").startswith(b"w"))

@@ -24,6 +24,8 @@ class Behaviour(Value):
 
 
 SLOW_SECONDS = 3.0
+BEHAVIOUR_KEY = "xenvm.behaviour="
+"""How a word of a guest's command line begins that says how its simulated kernel behaves."""
 
 _WORDS = {
     "normal": Behaviour(),
@@ -34,6 +36,13 @@ _WORDS = {
     "ignore-detach": Behaviour(ignore_detach=True),
     "hostile": Behaviour(hostile=True),
 }
+
+
+def behaviour_of(bootargs: str, otherwise: Behaviour) -> Behaviour:
+    """What a command line says, as ``xenvm.behaviour=slow,hostile``; unknown words mean nothing, as to any kernel."""
+    told = [word.removeprefix(BEHAVIOUR_KEY) for word in bootargs.split() if word.startswith(BEHAVIOUR_KEY)]
+    words = [word for each in told for word in each.split(",") if word in _WORDS]
+    return parse_behaviour(",".join(words)) if words else otherwise
 
 
 def parse_behaviour(text: str) -> Behaviour:

@@ -14,6 +14,7 @@ from xenvm.types import PAGE_SIZE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from xenvm.host.hyper import VcpuContext
     from xenvm.host.sim.devicetree import Tree
@@ -51,6 +52,15 @@ class BootInfo(Value):
     def pages(self) -> int:
         """RAM in pages."""
         return sum(size for _start, size in self.banks) // PAGE_SIZE
+
+
+def info_from(state: dict[str, Any]) -> BootInfo:
+    """From what BootInfo.as_dict gave, by way of JSON, which has no tuples."""
+    return BootInfo(**{name: _tuples(value) for name, value in state.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def look_around(side: GuestSide) -> BootInfo:

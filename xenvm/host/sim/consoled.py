@@ -17,6 +17,8 @@ from xenvm.errors import HypercallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenbus.client import Store
     from xenvm.host.sim.sides import BackSide
 
@@ -32,24 +34,26 @@ _NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 class GuestConsole:
     """One guest's console; a client reads and writes it directly."""
 
-    def __init__(self, side: BackSide, domid: int, port: int, log_fd: int, limit: int) -> None:
+    def __init__(
+        self, side: BackSide, domid: int, port: int, log_fd: int, limit: int, wake: Callable[[GuestConsole], None]
+    ) -> None:
+        """`wake` has the console stepped although the guest has sent no event."""
         self.domid, self.guest_port = domid, port
         self.unread = bytearray()
         """Output that no client has taken yet, the oldest dropped where it is too much."""
         self._side, self._log, self._limit = side, log_fd, limit
         self._typed = bytearray()
         self._page = side.map_grant(domid, CONSOLE_GRANT)
-        self._out, self._in = ByteReader(self._page, CONSOLE_OUT), ByteWriter(self._page, CONSOLE_IN)
-        self.port: int | None = None
-        """The local event channel."""
         try:
             self.port = side.bind(domid, port)
+            """The local event channel."""
         except HypercallError:
-            self._unmap()
+            side.unmap_grant(domid, CONSOLE_GRANT)
             raise
+        self._out, self._in = ByteReader(self._page, CONSOLE_OUT), ByteWriter(self._page, CONSOLE_IN)
         self._page[CONSOLE_CONNECTION] = 0
-        self.has_news = True
-        """Whether step() can have something to do although the guest has sent no event."""
+        self._wake = wake
+        wake(self)
 
     def read(self) -> bytes:
         """What the guest has printed since the last call."""
@@ -60,7 +64,7 @@ class GuestConsole:
     def type(self, data: bytes) -> None:
         """Sends keys to the guest; what it does not take for long is dropped."""
         self._typed += data[: INPUT_MAX - len(self._typed)]
-        self.has_news = True
+        self._wake(self)
 
     def step(self) -> bool:
         """Moves bytes both ways; whether there were any. A guest whose indexes make no sense is not listened to."""
@@ -70,45 +74,44 @@ class GuestConsole:
         except RingError:
             return False
         del self._typed[:sent]
-        self.has_news = False  # Where keys are left, the guest sends an event when it has taken some.
         if data:
             self._keep(data)
-        if (data or sent) and self.port is not None:
+        if data or sent:
             self._side.notify(self.port)
         return bool(data or sent)
 
     def _keep(self, data: bytes) -> None:
-        os.write(self._log, data)
+        try:
+            os.write(self._log, data)
+        except OSError:
+            pass  # A full disk loses the log, not the console.
         self.unread += data
         del self.unread[: max(0, len(self.unread) - self._limit)]
 
     def close(self) -> None:
         """Takes what is left in the ring, and gives up everything."""
-        if self.port is not None:
-            self.step()
-            self._side.unbind(self.port)
-        self._unmap()
-        os.close(self._log)
-
-    def _unmap(self) -> None:
+        self.step()
+        self._side.unbind(self.port)
         self._out.close()
         self._in.close()
         self._side.unmap_grant(self.domid, CONSOLE_GRANT)
+        os.close(self._log)
 
 
 class Consoled:
-    """The daemon; a peer of the simulated world. Logs go to `folder`, ``guest-<name>.log``."""
+    """The daemon, a peer of the simulated world; `folder` says where the logs ``guest-<name>.log`` go."""
 
-    def __init__(self, store: Store, side: BackSide, folder: str) -> None:
+    def __init__(self, store: Store, side: BackSide, folder: Callable[[], str]) -> None:
         self.consoles: dict[int, GuestConsole] = {}
         """Consoles in service, by domid."""
         self._store, self._side, self._folder = store, side, folder
         self._watcher = Watcher(store)
         self._tokens: dict[int, str] = {}
+        self._by_port: dict[int, GuestConsole] = {}
+        self._awake: dict[int, GuestConsole] = {}
         self._dirty: set[int] = set()
         self._changed = {"@introduceDomain"}
         self._kept: dict[int, bytes] = {}
-        os.makedirs(folder, mode=0o700, exist_ok=True)
         for special in ("@introduceDomain", "@releaseDomain"):
             self._watcher.watch(special, self._domains_changed)
 
@@ -122,10 +125,13 @@ class Consoled:
             self._look_for_new()
         while self._dirty:
             self._look_at(self._dirty.pop())
-        fired = self._side.pending()
-        # A list, as each of them has to be stepped.
-        busy = [each.step() for each in self.consoles.values() if each.has_news or each.port in fired]
-        return any(busy) or moved
+        for port in self._side.pending():
+            if console := self._by_port.get(port):
+                self._wake(console)
+        while self._awake:
+            # Where keys are left, the guest sends an event when it has taken some.
+            moved |= self._awake.pop(next(iter(self._awake))).step()
+        return moved
 
     def due(self) -> float | None:
         """See Peer."""
@@ -187,22 +193,29 @@ class Consoled:
     def _open(self, domid: int, port: int, name: bytes | None, limit: bytes | None) -> bool:
         kept = self._kept.pop(domid, b"")
         most = min(parse_decimal(limit) or LIMIT_MAX, LIMIT_MAX)
-        log = os.open(self.log_path(name, domid), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        path = self.log_path(name, domid)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
-            console = GuestConsole(self._side, domid, port, log, most)
+            console = GuestConsole(self._side, domid, port, log, most, self._wake)
         except HypercallError:
             os.close(log)
             return False  # The guest is on its way out; there will be another event.
         console.unread += kept
-        self.consoles[domid] = console
+        self.consoles[domid] = self._by_port[console.port] = console
         return True
+
+    def _wake(self, console: GuestConsole) -> None:
+        self._awake[console.domid] = console
 
     def log_path(self, untrusted_name: bytes | None, domid: int) -> str:
         """Where a guest's console is logged; names that are no file names get the domid instead."""
         name = (untrusted_name or b"").decode("latin-1")
         good = 0 < len(name) <= 200 and _NAME_LETTERS.issuperset(name)
-        return os.path.join(self._folder, f"guest-{name if good else f'domid-{domid}'}.log")
+        return os.path.join(self._folder(), f"guest-{name if good else f'domid-{domid}'}.log")
 
     def _drop(self, domid: int) -> None:
         if console := self.consoles.pop(domid, None):
+            self._awake.pop(domid, None)
+            del self._by_port[console.port]
             console.close()

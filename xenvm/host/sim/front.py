@@ -7,6 +7,7 @@ from xenbus.driver import Frontend
 from xenbus.errors import DeviceFault, StoreError
 from xenvm.errors import HypercallError
 from xenvm.host.sim.guestpages import Shared
+from xenvm.types import PAGE_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from xenvm.host.sim.guestpages import Pages
     from xenvm.host.sim.sides import GuestSide
+    from xenvm.types import Gfn
 
 
 class GuestFrontend(Frontend):
@@ -50,6 +52,16 @@ class GuestFrontend(Frontend):
         """Notifies the back end if that is `wanted`."""
         if wanted and self.port is not None:
             self.side.notify(self.port)
+
+    def ring_pages(self) -> list[Gfn]:
+        """The pages that hold rings."""
+        return []
+
+    def spoil(self, indexes: bytes) -> None:
+        """Puts senseless indexes into the rings, and has the back end look at them."""
+        for gfn in self.ring_pages():
+            self.side.write(gfn * PAGE_SIZE, indexes)
+        self.tell(True)
 
     def let_go(self) -> None:
         """See End."""

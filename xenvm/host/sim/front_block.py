@@ -100,6 +100,10 @@ class BlockFront(GuestFrontend):
             self.shared.end(*self._page)
         self._ring = self._page = None
 
+    def ring_pages(self) -> list[Gfn]:
+        """See GuestFrontend."""
+        return [self._page[0]] if self._page else []
+
     # What the guest does with its disk.
 
     def read_sectors(self, sector: int, count: int) -> Transfer:

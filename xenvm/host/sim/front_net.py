@@ -73,6 +73,10 @@ class NetFront(GuestFrontend):
         self.shared.end_all(self._rings)
         self._rings = []
 
+    def ring_pages(self) -> list[Gfn]:
+        """See GuestFrontend."""
+        return [gfn for gfn, _ref in self._rings]
+
     # What the guest does with it.
 
     def send(self, frame: bytes) -> bool:

@@ -36,13 +36,14 @@ class GuestDevices:
 
     def step(self, fired: Iterable[int]) -> bool:
         """Handles events of the store and of ports; whether there was anything to do."""
-        moved = self.watcher.step() | self._bus.step(fired)
+        if not (self.watcher.step() | self._bus.step(fired)):
+            return False
         for table in (self.disks, self.nics):
             for devid in [devid for devid, end in table.items() if end.gone]:
                 del table[devid]
-        if moved and self._hostility:
-            self._hostility.strike(self._bus.ends.values())
-        return moved
+        if self._hostility:
+            self._hostility.strike(self._fronts())
+        return True
 
     def shut_down(self) -> None:
         """Begins to close all devices, as a guest does that goes down."""

@@ -39,8 +39,8 @@ class Pages:
         return Gfn(self._next - 1)
 
     def needed(self) -> int:
-        """The first page behind all that is in use."""
-        return max(self._next, *(_page_after(end) for _start, end in self._used))
+        """The first page behind all that is in use; a kernel that runs needs neither initrd nor device tree."""
+        return self._next
 
     def give(self, gfn: Gfn) -> None:
         """Gives a page back."""

@@ -61,11 +61,11 @@ class Guest:
         return self._inflate(-pages) if pages < 0 else self._deflate(pages)
 
     def _inflate(self, pages: int) -> int:
-        """Gives back pages that nobody has written to, which are certainly free, from the lowest on."""
+        """Gives back pages that nobody has written to, which are certainly free, from the highest on."""
         domain, given = self._domain, 0
         unused = [gap for start, end in domain.frames for gap in domain.ram.written.missing(start, end)]
-        for start, end in unused:
-            end = min(end, start + pages - given)
+        for start, end in reversed(unused):
+            start = max(start, end - (pages - given))
             if start >= end:
                 break
             domain.frames.remove(start, end)

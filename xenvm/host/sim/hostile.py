@@ -1,4 +1,4 @@
-"""A guest that tries to mislead everybody: it overwrites what it may write in the store with senseless values."""
+"""A guest that tries to mislead everybody: it puts senseless values into its nodes in the store, and into its rings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from xenbus.request import Remove, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from xenbus.client import Store
-    from xenbus.driver import End
     from xenbus.request import Request
+    from xenvm.host.sim.front import GuestFrontend
 
 ROUNDS = 40
 """How often it strikes; then it has come to rest, and so can the world."""
@@ -30,6 +30,7 @@ _WILD = (
     b"/local/domain/0",
     b"5",
 )
+_WILD_INDEXES = b"\xff\xff\xff\x7f\0\0\0\x80" * 2
 _DEVICE_NODES = ("backend", "backend-id", "state", "ring-ref", "event-channel", "tx-ring-ref", "mac", "virtual-device")
 _OWN_NODES = (
     *("control/shutdown", "control/sysrq", "control/feature-poweroff", "data/wild", "feature/wild", "attr/eth0/ip"),
@@ -44,11 +45,14 @@ class Hostility:
         self._store = store
         self._round = 0
 
-    def strike(self, ends: Iterable[End]) -> None:
+    def strike(self, ends: Sequence[GuestFrontend]) -> None:
         """One round, unless there were enough of them."""
         if self._round >= ROUNDS:
             return
         self._round += 1
+        if self._round % 5 == 0:
+            for end in ends:
+                end.spoil(_WILD_INDEXES)
         paths = [f"{end.path}/{name}" for end in ends for name in _DEVICE_NODES]
         requests: list[Request] = []
         for number, path in enumerate([*_OWN_NODES, *paths]):

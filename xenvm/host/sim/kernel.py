@@ -9,8 +9,8 @@ from xenbus.errors import StoreClosed, XenbusError
 from xenbus.watcher import Watcher
 from xenvm.errors import HypercallError
 from xenvm.host.sim import sides
-from xenvm.host.sim.behaviour import Behaviour
-from xenvm.host.sim.boot import BootInfo, Panic, boot_log, look_around
+from xenvm.host.sim.behaviour import Behaviour, behaviour_of
+from xenvm.host.sim.boot import BootInfo, Panic, boot_log, info_from, look_around
 from xenvm.host.sim.control import Control
 from xenvm.host.sim.guest_devices import GuestDevices
 from xenvm.host.sim.hvc import Console
@@ -72,6 +72,8 @@ class Kernel:
         self._fired: set[int] = set()
         self._due: float | None = None
         self._ending: _Ending | None = None
+        self._looked = False
+        self._defect: Panic | None = None
 
     # What it is, for tests and for its own parts.
 
@@ -136,13 +138,25 @@ class Kernel:
 
     def step(self) -> bool:
         """See Peer."""
-        if self.behaviour.dead or self.ended or self._too_early():
-            return False
         try:
+            self._look()
+            if self.behaviour.dead or self.ended or self._too_early():
+                return False
             return self._run() if self.booted else self._boot()
         except (StoreClosed, HypercallError):
             self.ended = True  # The domain has been taken down under it.
             return True
+
+    def _look(self) -> None:
+        """Finds out once what was loaded, and how to behave."""
+        if self._looked:
+            return
+        self._looked = True
+        try:
+            self.info = look_around(self.side)
+            self.behaviour = behaviour_of(self.info.bootargs, self.behaviour)
+        except Panic as error:
+            self._defect = error
 
     def _too_early(self) -> bool:
         """Whether a slow guest lets things wait."""
@@ -166,7 +180,8 @@ class Kernel:
         self.booted = True
         self.console = Console(self.side)
         try:
-            self.info = look_around(self.side)
+            if self._defect:
+                raise self._defect
             for line in boot_log(self.info):
                 self.log(line)
             if self.behaviour.crash_at_boot:
@@ -193,11 +208,11 @@ class Kernel:
         return self._control
 
     def _run(self) -> bool:
-        fired = self._fired | self.side.pending()
-        self._fired = set()
+        fired, self._fired = self._fired | self.side.pending(), set()
         moved = self._devices_run(fired)
-        moved |= self.console.flush()
-        if typed := self.console.read():
+        if self.console.pending:
+            moved |= self.console.flush()
+        if self.console.port in fired and (typed := self.console.read()):
             self.console.print(self._shell.feed(typed))
             moved = True
         return self._end() or moved
@@ -230,24 +245,36 @@ class Kernel:
 
     def state(self) -> dict[str, Any]:
         """What restore() takes, as plain values; nothing may be under way."""
-        mine = {"booted": self.booted, "ended": self.ended, "online": sorted(self.online), "pages": self.pages_owned}
+        ending = self._ending and [self._ending.code, self._ending.deadline, self._ending.orderly]
+        mine: dict[str, Any] = {
+            "behaviour": self.behaviour.as_dict(),
+            "booted": self.booted,
+            "ended": self.ended,
+            "ending": ending,
+            "online": sorted(self.online),
+            "pages": self.pages_owned,
+        }
         if not self.booted:
             return mine
         mine["console"] = self.console.pending.decode("latin-1")
         if self.devices and self._control and not self.ended:
             mine["devices"], mine["control"] = self.devices.state(), self._control.state()
+            mine["info"] = self.info.as_dict()
         return mine
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on where another object stood, in the same domain."""
         self.booted, self.ended, self.pages_owned = state["booted"], state["ended"], state["pages"]
-        self.online = set(state["online"])
+        self.online, self.behaviour = set(state["online"]), Behaviour(**state["behaviour"])
+        self._ending = _Ending(*state["ending"]) if state["ending"] else None
+        self._looked = self.booted
         if not self.booted:
             return
         self.console = Console(self.side)
         self.console.pending += state["console"].encode("latin-1")
+        self._fired = {self.console.port}
         if "devices" in state:
-            self.info = look_around(self.side)
+            self.info = info_from(state["info"])
             self._attach().restore(state["control"])
             assert self.devices is not None
             self.devices.restore(state["devices"])

@@ -7,7 +7,6 @@ import os
 from xenvm.host.sim.back import BackDriver
 from xenvm.host.sim.back_block import block_driver
 from xenvm.host.sim.back_net import NetDriver
-from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.consoled import Consoled
 from xenvm.host.sim.kernel import Kernel
 
@@ -19,26 +18,17 @@ if TYPE_CHECKING:
     from xenvm.types import Domid
 
 
-class GuestKernel(Kernel):
-    """A kernel that keeps its behaviour between two commands."""
-
-    def state(self) -> dict[str, Any]:
-        """What `kernel` takes, as JSON has it."""
-        return {"behaviour": self.behaviour.as_dict(), "kernel": super().state()}
-
-
-def kernel(world: World, domid: Domid, state: Any) -> GuestKernel:
-    """The kernel of a guest."""
-    behaviour = Behaviour(**state["behaviour"]) if state else world.behaviour
-    made = GuestKernel(world.guest_side(domid), lambda: world.peer_client(domid), world.clock, behaviour)
+def kernel(world: World, domid: Domid, state: Any) -> Kernel:
+    """The kernel of a guest. What its command line says of its behaviour comes before what the world says."""
+    made = Kernel(world.guest_side(domid), lambda: world.peer_client(domid), world.clock, world.behaviour)
     if state:
-        made.restore(state["kernel"])
+        made.restore(state)
     return made
 
 
 def console_daemon(world: World, state: Any) -> Consoled:
     """xenconsoled; its logs lie in the folder ``console`` of the world."""
-    daemon = Consoled(world.peer_client(), world.back_side(), os.path.join(world.files(), "console"))
+    daemon = Consoled(world.peer_client(), world.back_side(), lambda: os.path.join(world.files(), "console"))
     if state:
         daemon.restore(state)
     return daemon

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.peerworld import PeerWorld
 from tests.support.simworld import SimWorld
 
 
@@ -16,3 +17,11 @@ def sim(tmp_path: Path) -> Iterator[SimWorld]:
     sim = SimWorld(tmp_path)
     yield sim
     sim.host.close()
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[PeerWorld]:
+    """A world in memory whose guests are looked at from within."""
+    live = PeerWorld(tmp_path)
+    yield live
+    live.world.close()
