@@ -41,7 +41,7 @@ def _facts() -> tuple[HostFacts, str]:
 
     try:
         with open_host() as host:
-            return facts_of(host.hyper), "this host"
+            return facts_of(host.hyper), "this host" if host.lasting else "a simulated host"
     except HostError as error:
         return HostFacts(release=(4, 20)), f"assumed, because {error}"
 

@@ -9,6 +9,7 @@ from xenvm.types import DOM0, Domid, Port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _NO_LIMIT = 1 << 17
@@ -34,6 +35,8 @@ class EventChannels:
         self._ports: dict[Domid, dict[Port, Channel]] = {}
         self._waiting: dict[Domid, set[int]] = {}
         """Ports that were notified."""
+        self.on_event: Callable[[Domid], object] = lambda domid: None
+        """Told of each domain that has an event to look at."""
         self.add(DOM0, _NO_LIMIT)
 
     def add(self, domid: Domid, highest: int) -> None:
@@ -107,6 +110,7 @@ class EventChannels:
 
     def _mark(self, domid: Domid, port: Port) -> None:
         self._waiting[domid].add(port)
+        self.on_event(domid)
 
     def _channel(self, domid: Domid, port: Port, operation: str) -> Channel:
         channel = self._ports.get(domid, {}).get(port)

@@ -35,8 +35,8 @@ class DomainOperations:
         self.all: dict[Domid, SimDomain] = {}
         self.rotor = 1
         """Where the search for a free domid begins: Xen does not give one out again at once."""
-        self.on_start: Callable[[Domid], object] = lambda domid: None
-        """Told of a domain's first unpause."""
+        self.on_run: Callable[[Domid], object] = lambda domid: None
+        """Told of each domain that begins, or goes on, to run."""
         self.on_death: Callable[[Domid], object] = lambda domid: None
         """Told of each domain that shuts down, dies or is gone (VIRQ_DOM_EXC)."""
         self.all[DOM0] = self._dom0()
@@ -178,9 +178,9 @@ class DomainOperations:
         if not domain.pauses:
             raise HypercallError("unpausedomain", EINVAL, domid=domid, detail="the domain is not paused")
         domain.pauses -= 1
-        if not domain.pauses and not domain.started:
+        if not domain.pauses:
             domain.started = True
-            self.on_start(domid)
+            self.on_run(domid)
 
     def shutdown(self, domid: Domid, reason: int) -> None:
         """Stops all vCPUs and latches `reason`; the first reason wins."""
@@ -191,7 +191,10 @@ class DomainOperations:
 
     def resume(self, domid: Domid) -> None:
         """Clears the shutdown state of a suspended domain."""
-        self._other("resumedomain", domid).code = None
+        domain = self._other("resumedomain", domid)
+        domain.code = None
+        if domain.runs:
+            self.on_run(domid)
 
     # Limits and vCPUs.
 

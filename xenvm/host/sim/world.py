@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.01
 """Seconds that a guest's request waits at least, if it has to."""
+_FEW = 16
 _MOST_ROUNDS = 100_000
 """Rounds of peers after which they will never be quiet."""
 
@@ -66,6 +67,7 @@ class World:
         self.hyper = SimHypervisor(machine, ram)
         self.engine = Engine(lambda domid: domid in self.hyper.all, clock=self.clock)
         self._ports: list[WorldPort] = []
+        self._many_ports = _FEW
         self.introduced: dict[int, tuple[int, int]] = {}
         """Domains that the store serves: frame of the ring, port."""
         self.store = self.client()
@@ -78,11 +80,16 @@ class World:
         self.plumbing.bridge.wait = self.idle
         self.plumbing.console = Terminals(self)
         self.kernels: dict[Domid, Peer] = {}
+        self._ready: dict[Domid, None] = {}
+        """Those that may have something to do; the others sleep, however many there are."""
+        self._alarms: dict[Domid, float] = {}
+        """When those wake up that wait for a time."""
         self._new_kernel = peers.kernel if kernel is None else kernel
         self._makers = peers.SERVICES if services is None else services
         self._settling = False
         self._folder = ""
-        self.hyper.on_start, self.hyper.on_death = self._start, self._death
+        self.hyper.on_run, self.hyper.on_death = self._run, self._death
+        self.hyper.channels.on_event = self._wake
         self.engine.on_introduce = self._introduce
         if state is None:
             self._found()
@@ -109,9 +116,14 @@ class World:
         return self._connect(domid, self._patience)
 
     def _connect(self, domid: int, idle: Callable[[float | None], object]) -> Store:
-        port = WorldPort(self.engine.connect(domid), self.clock, idle)
-        self._ports = [known for known in self._ports if not known.connection.closed]
+        connection = self.engine.connect(domid)
+        if domid:
+            connection.on_pending = lambda _connection: self._wake(Domid(domid))
+        port = WorldPort(connection, self.clock, idle)
         self._ports.append(port)
+        if len(self._ports) > self._many_ports:
+            self._ports = [known for known in self._ports if not known.connection.closed]
+            self._many_ports = 2 * len(self._ports) + _FEW
         return Store(Link(port))
 
     def _patience(self, left: float | None) -> None:
@@ -131,13 +143,13 @@ class World:
     # Time.
 
     def settle(self) -> bool:
-        """Steps all peers until all are quiet; whether anything was done."""
+        """Steps the peers until all are quiet; whether anything was done."""
         if self._settling:
             return False
         self._settling, done = True, False
         try:
             for _ in range(_MOST_ROUNDS):
-                if not any(list(map(_step, self._awake()))):
+                if not self._round():
                     return done
                 done = True
         finally:
@@ -151,11 +163,18 @@ class World:
         """
         if self.settle():
             return
-        due = min((at for peer in self._awake() if (at := peer.due()) is not None), default=None)
-        if due is None and left is None:
+        times = [at for service in self.services if (at := service.due()) is not None]
+        times += [at for domid, at in self._alarms.items() if self.hyper.all[domid].runs]
+        if left is not None:
+            times.append(self.now + left)
+        # What was due before now has had its turn, and did nothing with it.
+        times = [at for at in times if at > self.now]
+        if not times and left is None:
             raise HostError("nothing more will ever happen on this simulated host")
-        ends = [self.now + left] if left is not None else []
-        self.now = max(self.now, min([*ends, *([due] if due is not None else [])]))
+        self.now = min(times, default=self.now)
+        for domid, at in self._alarms.items():
+            if at <= self.now:
+                self._wake(domid)
 
     def advance(self, seconds: float) -> None:
         """Lets so much time pass, and all that happens in it."""
@@ -164,22 +183,46 @@ class World:
             self.idle(end - self.now)
         self.settle()
 
-    def _awake(self) -> list[Peer]:
-        """Those that can run now: a kernel does not while its domain is paused or down."""
-        running = [kernel for domid, kernel in self.kernels.items() if self.hyper.all[domid].runs]
-        return [*self.services, *running]
+    def _round(self) -> bool:
+        """One step of all that are awake; whether any did something."""
+        busy = False
+        for service in self.services:
+            busy |= service.step()
+        ready, self._ready = self._ready, {}
+        for domid in ready:
+            # One that is paused or down is woken when it goes on.
+            if domid in self.kernels and self.hyper.all[domid].runs:
+                busy |= self._step(domid, self.kernels[domid])
+        return busy
+
+    def _step(self, domid: Domid, kernel: Peer) -> bool:
+        busy, due = kernel.step(), kernel.due()
+        if due is not None and domid in self.kernels:
+            self._alarms[domid] = due
+        else:
+            self._alarms.pop(domid, None)
+        if busy:
+            self._wake(domid)
+        return busy
+
+    def _wake(self, domid: Domid) -> None:
+        if domid in self.kernels:
+            self._ready[domid] = None
 
     # What the hypervisor and the store tell.
 
-    def _start(self, domid: Domid) -> None:
-        self.kernels[domid] = self._new_kernel(self, domid, None)
+    def _run(self, domid: Domid) -> None:
+        if domid not in self.kernels:
+            self.kernels[domid] = self._new_kernel(self, domid, None)
+        self._wake(domid)
 
     def _death(self, domid: Domid) -> None:
         domain = self.hyper.all.get(domid)
         if domain is not None and not domain.dying:
             self.engine.shut_down(domid)
             return
-        self.kernels.pop(domid, None)
+        for table in (self.kernels, self._ready, self._alarms):
+            table.pop(domid, None)
         self.introduced.pop(domid, None)
         self.engine.release(domid)
 
@@ -247,6 +290,7 @@ class World:
             domid = Domid(int(text))
             if domid in self.hyper.all:
                 self.kernels[domid] = self._new_kernel(self, domid, kept)
+                self._wake(domid)
         for domid, domain in self.hyper.all.items():
             if domid != DOM0 and domain.code is not None:
                 self.engine.shut_down(domid)
@@ -260,10 +304,6 @@ def world_from(state: dict[str, Any], *, ram: RamMaker = _in_memory, files: Call
         raise
     except Exception as error:  # whatever a file can say that is not true
         raise HostError(f"the simulated host cannot be taken up again: {error!r}") from error
-
-
-def _step(peer: Peer) -> bool:
-    return peer.step()
 
 
 def _state_of(peer: Peer) -> Any:
