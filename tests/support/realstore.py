@@ -73,7 +73,9 @@ class RealStore:
             "XENSTORED_RUNDIR": str(folder),
             "XENSTORED_ROOTDIR": str(folder),
         }
-        self.process = subprocess.Popen([PROGRAMS / "xenstored", "-N", "-F", folder / "pid"], env=environment)
+        argv = [PROGRAMS / "xenstored", "-N", "-F", folder / "pid"]
+        with (folder / "errors").open("wb") as errors:
+            self.process = subprocess.Popen(argv, env=environment, stderr=errors)
         while not (folder / "socket").exists() and self.process.poll() is None:
             time.sleep(0.01)
         if self.process.poll() is not None:
@@ -83,6 +85,10 @@ class RealStore:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the daemon."""
         self.process.kill()
         self.process.wait()
 

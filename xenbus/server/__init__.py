@@ -1,0 +1,1 @@
+"""A XenStore server: its engine, and what carries its bytes and keeps its state."""
