@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from tests.support.realstore import RealStore
 from xenbus import wire
+from xenbus.server.connection import Connection
 from xenbus.server.ring import GuestEnd
 
 PATIENCE = 10.0
@@ -94,6 +96,50 @@ class RingChannel:
 
     def close(self) -> None:
         self._events.close()
+
+
+class DirectChannel:
+    """A privileged client of an engine in this process."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def send(self, data: bytes) -> None:
+        if self._connection.closed:
+            raise Closed
+        self._connection.feed(data)
+
+    def receive(self) -> bytes:
+        if self._connection.pending:
+            return self._connection.take()
+        raise Closed if self._connection.closed else TimeoutError
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PageChannel:
+    """A guest of an engine in this process, through its page; `serve` lets the server look at it."""
+
+    def __init__(self, page: memoryview, serve: Callable[[], bool]) -> None:
+        self.end, self._serve = GuestEnd(page), serve
+
+    def send(self, data: bytes) -> None:
+        while data:
+            sent = self.end.send(data)
+            if not self._serve() and not sent:
+                raise TimeoutError
+            data = data[sent:]
+
+    def receive(self) -> bytes:
+        while not (data := self.end.receive()):
+            if self.end.error:
+                raise Closed
+            if not self._serve():
+                raise TimeoutError
+        return data
+
+    def close(self) -> None: ...
 
 
 class Client:

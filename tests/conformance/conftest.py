@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.worlds import RealWorld, World
+from tests.conformance.worlds import OurWorld, RealWorld, World
 from tests.support import realstore
 
-KINDS = ("real",)
+KINDS = ("real", "ours")
 
 
 def require_real() -> None:
@@ -33,7 +33,7 @@ def make_world(request: pytest.FixtureRequest) -> Iterator[Callable[[str], World
     made: list[World] = []
 
     def make(kind: str) -> World:
-        made.append(RealWorld(request.getfixturevalue("shim")))
+        made.append(RealWorld(request.getfixturevalue("shim")) if kind == "real" else OurWorld())
         return made[-1]
 
     yield make

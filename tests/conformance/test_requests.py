@@ -74,7 +74,7 @@ def test_mkdir_and_rm_of_what_is_there_or_not(world: World) -> None:
     "path",
     [
         *("", "//", "/a/", "/a//b", "/a b", "/a+b", "/a\n", "/\xe9", "a//b", "@", "@a", "/@", "@releaseDomain/"),
-        *("@releaseDomain", "@releaseDomain/5", "/local/domain/", "/" + "a" * 4000),
+        *("@releaseDomain", "@releaseDomain/5", "/local/domain/"),
     ],
 )
 @pytest.mark.parametrize("op", [wire.READ, wire.DIRECTORY, wire.WRITE, wire.MKDIR, wire.RM])
@@ -86,7 +86,8 @@ def test_bad_paths(world: World, path: str, op: int) -> None:
 
 def test_the_length_of_paths(world: World) -> None:
     guest = world.guest(5)
-    for path in ("a" * 2048, "/local/domain/5/" + "a" * 2048, "/" + "a" * 2047):
+    most = {"real": 2048}.get(world.name, 2047)  # 4.22 takes the quota for one too many
+    for path in ("a" * most, "/local/domain/5/" + "a" * most, "/" + "a" * (most - 1)):
         assert guest.read(path) == "EACCES"
         assert guest.read(path + "a") == "EINVAL"
 

@@ -6,9 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Protocol
 
-from tests.conformance.client import Client, RingChannel, SocketChannel
+from tests.conformance.client import Client, DirectChannel, PageChannel, RingChannel, SocketChannel
 from tests.support.realstore import RealStore
 from xenbus import wire
+from xenbus.server.engine import Engine
+from xenbus.server.ring import PAGE_SIZE, ServerEnd
 
 PORT = 3
 
@@ -62,8 +64,10 @@ class RealWorld:
     def destroy(self, domid: int) -> None:
         del self._pages[domid]
         self.store.destroy(domid)
-        while self._own.ask(wire.IS_DOMAIN_INTRODUCED, str(domid)) == b"T\0":
-            pass  # The daemon looks at its event channel in the same turn as at its sockets.
+        for _turn in range(1000):  # The daemon looks at its event channel in the same turn as at its sockets.
+            if self._own.ask(wire.IS_DOMAIN_INTRODUCED, str(domid)) == b"F\0":
+                return
+        raise AssertionError(f"the daemon keeps domain {domid}")
 
     def close(self) -> None:
         for client in self._clients:
@@ -74,3 +78,45 @@ class RealWorld:
     def _keep(self, client: Client) -> Client:
         self._clients.append(client)
         return client
+
+
+class OurWorld:
+    """Our engine, with the ends of its guests' rings."""
+
+    name = "ours"
+
+    def __init__(self) -> None:
+        self._pages: dict[int, memoryview] = {}
+        self._ends: dict[int, ServerEnd] = {}
+        self.now = 0.0
+        self.engine = Engine(exists=self._pages.__contains__, clock=lambda: self.now)
+        self.engine.on_introduce = self._introduced
+        self._own = self.dom0()
+
+    def dom0(self) -> Client:
+        return Client(DirectChannel(self.engine.connect(0)))
+
+    def create(self, domid: int) -> None:
+        self._pages[domid] = memoryview(bytearray(PAGE_SIZE))
+
+    def guest(self, domid: int) -> Client:
+        if domid not in self._pages:
+            self.create(domid)
+        assert self._own.ask(wire.INTRODUCE, str(domid), "1", str(PORT)) == wire.OK
+        return Client(PageChannel(self._pages[domid], self._serve))
+
+    def destroy(self, domid: int) -> None:
+        del self._pages[domid]
+        del self._ends[domid]
+        self.engine.release(domid)
+
+    def close(self) -> None: ...
+
+    def _introduced(self, domid: int, _gfn: int, _port: int) -> None:
+        if domid in self._pages:
+            self._ends[domid] = ServerEnd(self._pages[domid], lambda: self.engine.connect(domid))
+
+    def _serve(self) -> bool:
+        self.now += 0.1  # so that nobody waits for a guest's credit in vain
+        moved = [end.step() for end in self._ends.values()]
+        return any(moved)

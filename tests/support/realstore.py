@@ -76,10 +76,10 @@ class RealStore:
         argv = [PROGRAMS / "xenstored", "-N", "-F", folder / "pid"]
         with (folder / "errors").open("wb") as errors:
             self.process = subprocess.Popen(argv, env=environment, stderr=errors)
-        while not (folder / "socket").exists() and self.process.poll() is None:
+        while not self._answers():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"xenstored ended with {self.process.returncode}")
             time.sleep(0.01)
-        if self.process.poll() is not None:
-            raise RuntimeError(f"xenstored ended with {self.process.returncode}")
 
     def __enter__(self) -> RealStore:
         return self
@@ -91,6 +91,10 @@ class RealStore:
         """Ends the daemon."""
         self.process.kill()
         self.process.wait()
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.socket) == 0
 
     # The hypervisor's part.
 

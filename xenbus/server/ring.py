@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         closed: str
 
         @property
-        def pending(self) -> bool: ...
+        def blocked(self) -> bool: ...
         def feed(self, data: bytes) -> None: ...
         def take(self, limit: int = -1) -> bytes: ...
         def close(self) -> None: ...
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 PAGE_SIZE = 4096
 RING_SIZE = 1024
 """XENSTORE_RING_SIZE: bytes in each direction."""
-RECONNECTION, ERROR_FIELD = 1, 2
-"""Features of the server: the guest may ask for a fresh connection; the page's error word is valid."""
+RECONNECTION, ERROR_FIELD, WATCH_DEPTH, DOMID_ANY = 1, 2, 4, 8
+"""Features of the server; the first: the guest may ask for a fresh connection, the second: the error word is valid."""
+FEATURES = RECONNECTION | ERROR_FIELD | WATCH_DEPTH | DOMID_ANY
 CONNECTED, RECONNECT = 0, 1
 """States of the connection."""
 NO_ERROR, COMMUNICATION, BAD_INDEX, BAD_PROTOCOL = range(4)
@@ -90,21 +91,21 @@ class ServerEnd:
     """The server's end. `connect` opens a connection for the guest; it is called again when the guest reconnects.
 
     A guest that breaks a rule gets its error into the page and is not served any more; that ends the connection, not
-    the domain. While replies wait for room, no more requests are taken.
+    the domain. Requests stay in the ring while the connection is blocked.
     """
 
-    def __init__(self, page: memoryview, connect: Callable[[], Served]) -> None:
-        self._words, self._connect = page.cast("I"), connect
+    def __init__(self, page: memoryview, connect: Callable[[], Served], features: int = FEATURES) -> None:
+        self._words, self._connect, self._features = page.cast("I"), connect, features
         self._requests = _Ring(page, _REQUESTS, _REQ_CONS, _REQ_PROD)
         self._replies = _Ring(page, _REPLIES, _RSP_CONS, _RSP_PROD)
         self.error = NO_ERROR
         """Why the guest is not served any more: BAD_INDEX or BAD_PROTOCOL."""
-        self._words[_FEATURES] = RECONNECTION | ERROR_FIELD
+        self._words[_FEATURES] = features
         self._open()
 
     def step(self) -> bool:
         """Moves what can be moved now; whether it did, and the guest is to be notified."""
-        if self._words[_CONNECTION] == RECONNECT:
+        if self._words[_CONNECTION] == RECONNECT and self._features & RECONNECTION:
             self.connection.close()
             self._open()
             return True
@@ -112,7 +113,7 @@ class ServerEnd:
             return False
         try:
             moved = self._push()
-            if not self.connection.pending and self._pull():
+            if not self.connection.blocked and self._pull():
                 self._push()
                 moved = True
         except RingError:
@@ -127,8 +128,7 @@ class ServerEnd:
 
     def _pull(self) -> bool:
         data = self._requests.get()
-        if data:
-            self.connection.feed(data)
+        self.connection.feed(data)  # nothing too: requests may have waited for time to pass
         return bool(data)
 
     def _push(self) -> bool:

@@ -21,7 +21,7 @@ class Echo:
         self.closed, self.out, self.fed = "", b"", 0
 
     @property
-    def pending(self) -> bool:
+    def blocked(self) -> bool:
         return bool(self.out)
 
     def feed(self, data: bytes) -> None:
@@ -63,7 +63,7 @@ class Pair:
 def test_introduction_sets_up_the_page() -> None:
     page = bytearray(b"\xff" * ring.PAGE_SIZE)
     ServerEnd(memoryview(page), Echo)
-    assert struct.unpack_from("=7I", page, 2048) == (0, 0, 0, 0, ring.RECONNECTION | ring.ERROR_FIELD, 0, 0)
+    assert struct.unpack_from("=7I", page, 2048) == (0, 0, 0, 0, ring.FEATURES, 0, 0)
 
 
 def test_bytes_go_there_and_back() -> None:
