@@ -67,7 +67,7 @@ def _step(dice: random.Random) -> Step:
     if dice.random() < 0.01:
         slot = -2
     path = dice.choice(PATHS)
-    # 4.17 answers with what error it met last, where permissions of special nodes are concerned, and unwatches any path.
+    # 4.17 answers with what error it met last, where it is about permissions of special nodes, and unwatches any path.
     if dice.random() < 0.03 and op not in (wire.GET_PERMS, wire.SET_PERMS, wire.UNWATCH):
         path = dice.choice(ODD_PATHS)
     return Step(who, op, _payload(dice, op, path.encode() + b"\0"), slot)
@@ -101,6 +101,8 @@ def _payload(dice: random.Random, op: int, path: bytes) -> bytes:
         return path + dice.randbytes(size)
     if op == wire.SET_PERMS:
         perms = [dice.choice(PERMS) for _number in range(dice.choice((1, 1, 2, 3, 7)))]
+        if path == b"/\0":
+            perms[0] = "n0"  # 4.17 removes all there is when the owner of / dies
         return path + wire.join_strings(perms)
     if op in (wire.WATCH, wire.UNWATCH):
         return path + dice.choice((b"t", b"u")) + b"\0"

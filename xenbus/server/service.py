@@ -28,10 +28,6 @@ _FULL_PAUSE = 0.2
 """Seconds to leave new clients waiting, when there is no room for them."""
 
 
-def _nothing() -> None:
-    """What has to be done to commit, if no file is to be kept."""
-
-
 class _Client:
     __slots__ = ("connection", "mask", "rest", "sock")
 
@@ -47,8 +43,8 @@ class Server:
     Raises ServerError, if another server is there or something that is not a socket.
     """
 
-    def __init__(self, engine: Engine, path: str, commit: Callable[[], None] = _nothing) -> None:
-        self.path, self._engine, self._commit = path, engine, commit
+    def __init__(self, engine: Engine, path: str, commit: Callable[[], object] | None = None) -> None:
+        self.path, self._engine, self._commit = path, engine, commit or (lambda: None)
         self._clients: dict[int, _Client] = {}
         self._eager: dict[Connection, _Client] = {}
         """Clients for whom there is something new."""
