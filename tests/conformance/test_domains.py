@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.conformance.worlds import World
 from xenbus import wire
+from xenbus.server.ring import GuestEnd
 
 OK = wire.OK
 
@@ -113,3 +116,54 @@ def test_control(world: World) -> None:
     assert dom0.ask(wire.CONTROL, "none") == "EINVAL"
     assert dom0.ask(wire.CONTROL, "print", "text") == OK
     assert isinstance(dom0.ask(wire.CONTROL, "help"), bytes)
+
+
+@pytest.mark.parametrize("word", [2052, 2056])
+def test_a_guest_that_breaks_its_ring_is_ignored_not_forgotten(world: World, word: int) -> None:
+    dom0, guest = world.dom0(), world.guest(5)
+    dom0.watch("@releaseDomain", "r")
+    dom0.take_events()
+    guest.watch("x", "t")
+    page = world.page(5)
+    GuestEnd(page).send(wire.pack(wire.READ, 1, 0, b"x\0"))
+    page[word : word + 4] = b"\x00\x00\x00\x70"
+    world.notify(5)
+    for _turn in range(1000):
+        if page[2072]:
+            break
+        dom0.read("/")
+    assert page[2072] == 2
+    assert dom0.ask(wire.IS_DOMAIN_INTRODUCED, "5") == b"T\0"
+    assert dom0.write("/local/domain/5/x") == OK
+    world.destroy(5)
+    assert dom0.take_events() == [(b"@releaseDomain", b"r")]
+
+
+def test_a_guest_that_does_not_read_is_not_read_from_for_ever(world: World) -> None:
+    dom0, guest = world.dom0(), world.guest(5)
+    packet = wire.pack(wire.GET_DOMAIN_PATH, 1, 0, b"5\0")
+    taken = 0
+    for _turn in range(300):
+        taken += GuestEnd(world.page(5)).send(packet)
+        world.notify(5)
+        dom0.read("/")
+    assert 20 < taken // len(packet) < 300
+    assert guest.reply(wire.GET_DOMAIN_PATH, 1, 0) == b"/local/domain/5\0"
+
+
+def test_bytes_of_any_kind(world: World) -> None:
+    """Nothing that clients send makes the server hang or die."""
+    dice = random.Random(3)
+    good = world.dom0()
+    for _turn in range(60):
+        for client in (world.dom0(), world.guest(5)):
+            op, tx, size = (
+                dice.choice((dice.randrange(30), dice.getrandbits(32))),
+                dice.randrange(3),
+                dice.randrange(60),
+            )
+            if op == wire.RM:
+                continue  # A malformed one ends 4.17.
+            payload = bytes(dice.choice(b"/\x00ab@059nr\xff") for _byte in range(size))
+            client.channel.send(wire.HEADER.pack(op, 1, tx, size) + payload)
+    assert good.read("/") == b""

@@ -32,6 +32,12 @@ class World(Protocol):
     def destroy(self, domid: int) -> None:
         """The domain dies, and the store learns it."""
 
+    def page(self, domid: int) -> memoryview:
+        """The page of a guest's ring."""
+
+    def notify(self, domid: int) -> None:
+        """The guest tells the server to look at its page."""
+
     def close(self) -> None: ...
 
 
@@ -68,6 +74,12 @@ class RealWorld:
             if self._own.ask(wire.IS_DOMAIN_INTRODUCED, str(domid)) == b"F\0":
                 return
         raise AssertionError(f"the daemon keeps domain {domid}")
+
+    def page(self, domid: int) -> memoryview:
+        return self._pages[domid]
+
+    def notify(self, domid: int) -> None:
+        self.store.notify(domid)
 
     def close(self) -> None:
         for client in self._clients:
@@ -109,6 +121,12 @@ class OurWorld:
         del self._pages[domid]
         del self._ends[domid]
         self.engine.release(domid)
+
+    def page(self, domid: int) -> memoryview:
+        return self._pages[domid]
+
+    def notify(self, domid: int) -> None:
+        self._serve()
 
     def close(self) -> None: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from xenvm.errors import ConfigError
+from xenvm.cli.run import OK, USAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ def serve(socket: str | None, state: str | None) -> int:
     from xenbus.server.service import Server
 
     if not socket:
-        raise ConfigError("--socket PATH is missing: where clients find the store")
+        print("xenvm: store serve needs --socket PATH, where clients find the store", file=sys.stderr)
+        return USAGE
     engine = Engine()
     journal = _journal(engine, state) if state else None
     try:
@@ -31,7 +32,7 @@ def serve(socket: str | None, state: str | None) -> int:
     finally:
         if journal:
             journal.close()
-    return 0
+    return OK
 
 
 def _journal(engine: Engine, path: str) -> Journal:
