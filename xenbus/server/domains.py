@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xenbus.perm import DOMID_ANY
 from xenbus.server import quota
+from xenbus.server.perms import NOBODY
 from xenbus.server.quota import Quotas
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ class Domain:
         self.features = FEATURES
         self.introduced = self.shut_down = False
         self.gfn = self.port = 0
-        self.target = -1
+        self.target = NOBODY
         """Whose rights it has as well."""
         self.watches = self.transactions = self.outstanding = 0
         self.buffers = 0
@@ -51,7 +52,14 @@ class Domain:
 
     def overloaded(self) -> bool:
         """Whether no more of its requests are to be looked at for now."""
-        return self.outstanding >= self.quotas.limit(quota.OUTSTANDING) or not self.has_room(1)
+        if self.outstanding >= self.quotas.limit(quota.OUTSTANDING):
+            return True
+        return self.usage.memory + self.buffers >= self.quotas.limit(quota.MEMORY)
+
+    def spend(self, now: float) -> None:
+        """It has made a change while others have transactions open."""
+        self.refill(now)
+        self.credit -= 1
 
     def refill(self, now: float) -> float:
         """The changes it may make at once; what it has not used comes back with time."""
@@ -130,4 +138,7 @@ class Domains:
     def remove(self, domid: int) -> None:
         """Forgets a domain that owns nothing any more."""
         del self._known[domid]
+        for domain in self._known.values():
+            if domain.target == domid:
+                domain.target = NOBODY
         self._tree.forget(domid)

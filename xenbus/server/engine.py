@@ -194,7 +194,7 @@ class Engine:
         reply = handler(self, client, view, payload)
         if self.direct.changes:
             if cause and any(other is not client for other in self.transactions.values()):
-                client.domain.credit -= 1
+                client.domain.spend(self.clock())
             self.publish(cause)
         return reply
 
