@@ -85,7 +85,9 @@ class Journal:
         fresh = self.path + ".new"
         fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            size = sum(_write(fd, block) for block in (MAGIC, *_blocks(self._engine.records())))
+            size = 0
+            for block in (MAGIC, *_blocks(self._engine.records())):
+                size += _write(fd, block, size)
             os.fsync(fd)
             os.rename(fresh, self.path)
         except OSError:
@@ -104,8 +106,7 @@ class Journal:
 
     def _append(self, data: bytes) -> None:
         try:
-            os.lseek(self._fd, self._size, os.SEEK_SET)
-            self._size += _write(self._fd, data)
+            self._size += _write(self._fd, data, self._size)
         except OSError as error:
             os.ftruncate(self._fd, self._size)
             raise ServerError(f"the state {self.path} cannot be written: {error.strerror}") from error
@@ -164,12 +165,12 @@ def _blocks(entries: Iterable[Entry]) -> Iterator[bytes]:
         yield record(some)
 
 
-def _write(fd: int, data: bytes) -> int:
+def _write(fd: int, data: bytes, at: int) -> int:
     """Writes everything; how many bytes that were."""
-    left = memoryview(data)
-    while left:
-        left = left[os.write(fd, left) :]
-    return len(data)
+    done = os.pwrite(fd, data, at)
+    while done < len(data):
+        done += os.pwrite(fd, data[done:], at + done)
+    return done
 
 
 def _all_of(fd: int) -> bytes:

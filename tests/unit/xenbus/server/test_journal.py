@@ -163,16 +163,16 @@ def test_without_room_for_a_new_file_the_old_one_goes_on(tmp_path: Path, monkeyp
 def test_a_full_disk_is_told_and_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept(tmp_path / "state")
     kept.write("/a", b"x")
-    tree, write, calls = kept.tree(), os.write, []
+    tree, write, calls = kept.tree(), os.pwrite, []
 
-    def short(fd: int, data: bytes) -> int:
+    def short(fd: int, data: bytes, at: int) -> int:
         calls.append(1)
         if len(calls) > 1:
             raise OSError(28, "No space left on device")
-        return write(fd, data[:10])
+        return write(fd, data[:10], at)
 
     with monkeypatch.context() as broken:
-        broken.setattr(os, "write", short)
+        broken.setattr(os, "pwrite", short)
         with pytest.raises(ServerError, match="No space left"):
             kept.write("/b", b"y")
     kept.close()
