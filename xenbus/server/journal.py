@@ -40,12 +40,12 @@ class Journal:
     """The file at `path`, locked, for the tree of an engine. Raises ServerError."""
 
     def __init__(self, path: str, engine: Engine) -> None:
-        self.path, self._engine = path, engine
-        self._lock = lock(path, "the state")
+        self.path, self._engine = os.path.realpath(path), engine  # what a link points to is replaced, not the link
+        self._lock = lock(self.path, "the state")
         self._size, self._limit = 0, SMALL
         self._waiting: list[bytes] = []
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             os.close(self._lock)
             raise ServerError(f"the state {path} cannot be opened: {error.strerror}") from error
@@ -63,8 +63,8 @@ class Journal:
             os.ftruncate(self._fd, end)
             self._size = end
             self._limit = max(SMALL, end * 2)
-        else:
-            self.compact()
+        elif not self.compact():
+            raise ServerError(f"the state {self.path} cannot be written")
 
     def add(self, changes: Sequence[Change]) -> None:
         """Takes a commit down; it is in the file after flush()."""
@@ -80,24 +80,27 @@ class Journal:
         if self._size > self._limit:
             self.compact()
 
-    def compact(self) -> None:
-        """Writes the tree into a new file, which takes the old one's place; without room for it the old one goes on."""
+    def compact(self) -> bool:
+        """Writes the tree into a new file, which takes the old one's place; if it cannot, the old one goes on."""
         fresh = self.path + ".new"
-        fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = -1
         try:
+            fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             size = 0
             for block in (MAGIC, *_blocks(self._engine.records())):
                 size += _write(fd, block, size)
             os.fsync(fd)
             os.rename(fresh, self.path)
         except OSError:
-            os.close(fd)
-            os.unlink(fresh)
+            if fd >= 0:
+                os.close(fd)
+                os.unlink(fresh)
             self._limit = self._size * 2
-            return
+            return False
         os.close(self._fd)
         self._fd, self._size = fd, size
         self._limit = max(SMALL, size * GROWTH)
+        return True
 
     def close(self) -> None:
         """Gives the file back."""
@@ -108,7 +111,7 @@ class Journal:
         try:
             self._size += _write(self._fd, data, self._size)
         except OSError as error:
-            os.ftruncate(self._fd, self._size)
+            # A record that stays in part is cut off when the file is read.
             raise ServerError(f"the state {self.path} cannot be written: {error.strerror}") from error
 
 

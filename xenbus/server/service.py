@@ -146,17 +146,18 @@ class Server:
 
     def _send(self, client: _Client) -> None:
         connection = client.connection
-        try:
-            while client.rest or connection.pending:
-                self._commit()  # each time: taking may let requests go on that had to wait
-                rest = client.rest or connection.take(_SEND_SIZE)
+        while client.rest or connection.pending:
+            self._commit()  # each time: taking may let requests go on that had to wait
+            rest = client.rest or connection.take(_SEND_SIZE)
+            try:
                 sent = client.sock.send(rest)
-                client.rest = memoryview(rest)[sent:] if sent < len(rest) else b""
-        except BlockingIOError:
-            client.rest = rest
-        except OSError:
-            self._drop(client)
-            return
+            except BlockingIOError:
+                client.rest = rest
+                break
+            except OSError:
+                self._drop(client)
+                return
+            client.rest = memoryview(rest)[sent:] if sent < len(rest) else b""
         if connection.closed and not client.rest:
             self._drop(client)
             return
@@ -206,9 +207,8 @@ def _remove_stale(path: str) -> None:
     if not stat.S_ISSOCK(mode):
         raise ServerError(f"{path} is there and is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
+        probe.setblocking(False)  # a server that is busy is one, too
+        if probe.connect_ex(path) == errno.ECONNREFUSED:
             os.unlink(path)
             return
     raise ServerError(f"another server answers at {path}")

@@ -160,6 +160,20 @@ def test_without_room_for_a_new_file_the_old_one_goes_on(tmp_path: Path, monkeyp
     assert not (tmp_path / "state.new").exists()
 
 
+def test_without_room_for_the_first_file_it_does_not_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(ServerError, match="cannot be written"):
+        Kept(tmp_path / "state")
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("state")
+    kept = Kept(tmp_path / "link")
+    kept.write("/a", b"x")
+    assert (tmp_path / "link").is_symlink()
+    assert kept.close() == reloaded(tmp_path / "state")
+
+
 def test_a_full_disk_is_told_and_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Kept(tmp_path / "state")
     kept.write("/a", b"x")
