@@ -23,7 +23,7 @@ demo:
 	@venv=$(VENV) && "$$venv/bin/python" examples/demo.py
 
 test:
-	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
+	@venv=$(VENV) && { "$$venv/bin/python" -m tests.support.realstore || :; } && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
 
 unit:
 	@venv=$(VENV) && $(PYTEST) tests/unit tests/golden

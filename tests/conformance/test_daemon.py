@@ -77,8 +77,7 @@ def test_sigkill_loses_nothing(daemon: Daemon) -> None:
     dice, done = random.Random(7), 0
     for _life in range(6):
         killer = threading.Timer(dice.uniform(0.02, 0.2), daemon.process.kill)
-        killer.start()
-        done = acknowledged(daemon, done)
+        done = acknowledged(daemon, done, killer)
         killer.join()
         daemon.end(signal.SIGKILL)
         daemon.restart()
@@ -90,7 +89,9 @@ def test_sigkill_loses_nothing(daemon: Daemon) -> None:
             done = one
 
 
-def acknowledged(daemon: Daemon, done: int) -> int:
+def acknowledged(daemon: Daemon, done: int, killer: threading.Timer) -> int:
+    """The number of the last commit that the server acknowledged; the killer starts with the first one."""
+    before = done
     with connect(daemon.socket) as store:
         try:
             while True:
@@ -98,6 +99,8 @@ def acknowledged(daemon: Daemon, done: int) -> int:
                 text = b"%d" % number
                 store.transact([Write("/pair/one", text), Write("/pair/two", text), Write(f"/log/n{number}", text)])
                 done = number
+                if done == before + 1:
+                    killer.start()
         except StoreClosed:
             return done
 

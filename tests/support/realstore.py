@@ -134,4 +134,7 @@ class RealStore:
 
 
 if __name__ == "__main__":
-    print(f"xenstored is in {fetch()}", file=sys.stderr)
+    try:
+        print(f"xenstored is in {fetch()}", file=sys.stderr)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"xenstored cannot be had here: {error}")
