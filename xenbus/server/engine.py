@@ -170,7 +170,7 @@ class Engine:
         self.publish()
 
     def _announce(self, special: bytes, domid: int) -> None:
-        perms = self.tree.nodes[special].perms, self.tree.nodes[ROOT].perms
+        perms = (self.tree.nodes[special].perms,)  # not those of /, which is above all other nodes
         path = b"%b/%d" % (special, domid)
         self._notify(special, self.watches.plain(special), perms, None)
         self._notify(path, self.watches.covering(path, limited=True), perms, None)
