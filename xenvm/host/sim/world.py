@@ -11,7 +11,7 @@ import os
 from xenbus.client import Store
 from xenbus.link import Link
 from xenbus.server.engine import Engine
-from xenvm.errors import HostError
+from xenvm.errors import HostError, HypercallError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.guestside import Guest
@@ -20,6 +20,7 @@ from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
 from xenvm.host.sim.memory import Ram
 from xenvm.host.sim.plumbing import SimPlumbing
 from xenvm.host.sim.port import WorldPort
+from xenvm.host.sim.storering import StoreRings, guest_store
 from xenvm.host.sim.terminal import Terminals
 from xenvm.types import DOM0, Domid
 
@@ -86,6 +87,7 @@ class World:
         """When those wake up that wait for a time."""
         self._new_kernel = peers.kernel if kernel is None else kernel
         self._makers = peers.SERVICES if services is None else services
+        self._rings = StoreRings(self.back_side(), self.engine.connect)
         self._settling = False
         self._folder = ""
         self.hyper.on_run, self.hyper.on_death = self._run, self._death
@@ -114,6 +116,15 @@ class World:
     def peer_client(self, domid: int = 0) -> Store:
         """A connection for a peer, which never waits: what is not there yet comes with a later step."""
         return self._connect(domid, self._patience)
+
+    def guest_client(self, domid: Domid) -> Store:
+        """A kernel's connection, over the ring that was introduced."""
+
+        def wait(left: float | None) -> None:
+            if not self._rings.step_one(domid):
+                self._patience(left)
+
+        return guest_store(self.guest_side(domid), wait)
 
     def _connect(self, domid: int, idle: Callable[[float | None], object]) -> Store:
         connection = self.engine.connect(domid)
@@ -185,7 +196,7 @@ class World:
 
     def _round(self) -> bool:
         """One step of all that are awake; whether any did something."""
-        busy = False
+        busy = self._rings.step()
         for service in self.services:
             busy |= service.step()
         ready, self._ready = self._ready, {}
@@ -224,10 +235,15 @@ class World:
         for table in (self.kernels, self._ready, self._alarms):
             table.pop(domid, None)
         self.introduced.pop(domid, None)
+        self._rings.remove(domid)
         self.engine.release(domid)
 
     def _introduce(self, domid: int, gfn: int, port: int) -> None:
         self.introduced[domid] = gfn, port
+        try:
+            self._rings.add(domid, port)
+        except HypercallError:
+            pass  # a domain without a page for it is known all the same
 
     # Beginning, end, and between processes.
 
