@@ -150,6 +150,29 @@ def test_whatever_fails_nothing_is_left(sim: SimWorld, fault: int | BaseExceptio
     assert failed >= len(steps) - 1
 
 
+@pytest.mark.parametrize("fault", [ENOMEM, Died()])
+def test_an_end_that_fails_can_be_done_again(sim: SimWorld, fault: int | BaseException) -> None:
+    before, number = sim.traces(), 0
+    while True:
+        number += 1
+        domid = sim.create()
+        tracer = Tracer(sim.world.hyper)
+        tracer.fail(number, fault)
+        sim.host.intercept(tracer.hyper)
+        try:
+            sim.destroy(domid)
+        except (XenvmError, Died):
+            pass
+        sim.host.intercept(sim.world.hyper)
+        if domid in sim.world.hyper.all:
+            assert sim.destroy(domid) == []
+        sim.world.settle()
+        assert sim.traces() == before, number
+        if number > len(tracer.calls):
+            break
+    assert number > 4
+
+
 def test_a_world_of_its_own_has_temporary_files() -> None:
     import os
 
