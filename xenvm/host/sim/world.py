@@ -10,8 +10,9 @@ import os
 
 from xenbus.client import Store
 from xenbus.link import Link
+from xenbus.server.arguments import Refused
 from xenbus.server.engine import Engine
-from xenvm.errors import HostError
+from xenvm.errors import HostError, HypercallError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.guestside import Guest
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.01
 """Seconds that a guest's request waits at least, if it has to."""
+_STORE_GRANT = 1
+"""The reference by which every guest's store page can be mapped (GNTTAB_RESERVED_XENSTORE)."""
 _FEW = 16
 _MOST_ROUNDS = 100_000
 """Rounds of peers after which they will never be quiet."""
@@ -70,6 +73,9 @@ class World:
         self._many_ports = _FEW
         self.introduced: dict[int, tuple[int, int]] = {}
         """Domains that the store serves: frame of the ring, port."""
+        self._xenstored = Dom0(self.hyper)
+        self._rings: dict[int, int] = {}
+        """Its own ports to them."""
         self.store = self.client()
         """A connection of domain 0 whose waits let the world go on."""
         self.files = files or self._temporary
@@ -90,7 +96,7 @@ class World:
         self._folder = ""
         self.hyper.on_run, self.hyper.on_death = self._run, self._death
         self.hyper.channels.on_event = self._wake
-        self.engine.on_introduce = self._introduce
+        self.engine.on_introduce, self.engine.on_release = self._introduce, self._forget_ring
         if state is None:
             self._found()
         else:
@@ -223,11 +229,30 @@ class World:
             return
         for table in (self.kernels, self._ready, self._alarms):
             table.pop(domid, None)
-        self.introduced.pop(domid, None)
         self.engine.release(domid)
 
     def _introduce(self, domid: int, gfn: int, port: int) -> None:
+        """What xenstored does: it maps the ring by its grant and binds the port, or refuses."""
+        try:
+            if domid not in self._rings:
+                self._xenstored.map_grant(domid, _STORE_GRANT)
+                self._rings[domid] = 0
+            if self._rings[domid]:
+                self._xenstored.unbind(self._rings[domid])
+                self._rings[domid] = 0
+            self._rings[domid] = self._xenstored.bind(domid, port)
+        except HypercallError:
+            self._forget_ring(domid)
+            raise Refused("EINVAL") from None
         self.introduced[domid] = gfn, port
+
+    def _forget_ring(self, domid: int) -> None:
+        if domid in self._rings:
+            port = self._rings.pop(domid)
+            if port:
+                self._xenstored.unbind(port)
+            self._xenstored.unmap_grant(domid, _STORE_GRANT)
+        self.introduced.pop(domid, None)
 
     # Beginning, end, and between processes.
 

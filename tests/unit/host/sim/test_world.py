@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.conftest import RAM, Guests
 from tests.support.simworld import SimWorld
-from xenbus.errors import StoreTimeout
+from xenbus.errors import StoreError, StoreTimeout
 from xenvm.errors import HostError, XenvmError
 from xenvm.host.sim.machine import DEFAULT, RELEASES
 from xenvm.host.sim.world import World, world_from
 from xenvm.host.trace import Tracer
 from xenvm.ops import power
-from xenvm.types import Domid
+from xenvm.types import DOM0, Domid
 
 HOME = "/local/domain/1"
 DISK, VIF = f"{HOME}/device/vbd/51712", f"{HOME}/device/vif/0"
@@ -108,6 +109,22 @@ def test_it_is_taken_up_again(sim: SimWorld) -> None:
 def test_nonsense_is_not_taken_up() -> None:
     with pytest.raises(HostError, match="cannot be taken up again"):
         world_from({"machine": {}})
+
+
+def test_the_store_refuses_a_domain_without_its_grant(sim: SimWorld) -> None:
+    guests = Guests(sim.host.hyper)
+    domid = guests.build()
+    port = sim.host.hyper.alloc_unbound(domid, DOM0)
+    with pytest.raises(StoreError, match="EINVAL"):
+        sim.host.store.introduce(domid, RAM, port)
+    sim.host.hyper.seed_grants(domid, {1: (DOM0, RAM)})
+    with pytest.raises(StoreError, match="EINVAL"):
+        sim.host.store.introduce(domid, RAM, port + 1)
+    sim.host.store.introduce(domid, RAM, port)
+    sim.host.store.introduce(domid, RAM, sim.host.hyper.alloc_unbound(domid, DOM0))
+    assert sim.host.store.is_introduced(domid)
+    sim.host.hyper.destroy(domid)
+    assert sim.host.hyper.domain(domid) is None, "the store lets go of a dead domain's page"
 
 
 # Faults.
