@@ -25,7 +25,7 @@ test:
 	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
 
 unit:
-	@venv=$(VENV) && $(PYTEST) tests/unit tests/golden
+	@venv=$(VENV) && $(PYTEST) tests/unit tests/contract tests/golden
 
 lab-test:
 	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests/lab
