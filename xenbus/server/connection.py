@@ -91,7 +91,7 @@ class Connection:
         if limit < 0 or limit >= len(self._started) + self._size:
             packets, self._output, self._size = self._output, [], 0
             started, self._started = self._started, b""
-            data = packets[0][0] if len(packets) == 1 and not started else self._join(started, packets)
+            data = started + b"".join([packet[0] for packet in packets])
         else:
             packets = self._begin(limit)
             data, self._started = self._started[:limit], self._started[limit:]
@@ -109,10 +109,18 @@ class Connection:
         if self._serving or not self._input or self.closed:
             return
         self._serving = True
+        data, at = self._input, 0
         try:
-            self._serve_all()
+            while end := self._complete(data, at):
+                start, at = at, end
+                op, req_id, tx_id, _length = wire.HEADER.unpack_from(data, start)
+                self._serve(op, req_id, tx_id, data[start + wire.HEADER_SIZE : end])
+                if data is not self._input:
+                    return  # The request ended or reset its own connection.
         finally:
             self._serving = False
+            if data is self._input:
+                self._input = data[at:]
 
     def rights(self, perms: Perms) -> int:
         """What the client may do with a node."""
@@ -170,22 +178,16 @@ class Connection:
 
     # Requests.
 
-    def _serve_all(self) -> None:
-        data, at = self._input, 0
-        size = len(data)
-        while size - at >= wire.HEADER_SIZE:
-            op, req_id, tx_id, length = wire.HEADER.unpack_from(data, at)
-            if length > wire.PAYLOAD_MAX:
-                self.end(f"a request of {length} bytes, {wire.PAYLOAD_MAX} are allowed")
-                return
-            start = at + wire.HEADER_SIZE
-            if start + length > size or self.blocked:
-                break
-            at = start + length
-            self._serve(op, req_id, tx_id, data[start:at])
-            if data is not self._input:
-                return  # Its own request ended or reset it.
-        self._input = data[at:]
+    def _complete(self, data: bytes, at: int) -> int:
+        """Where the request ends that starts at `at`; 0 if it is not there yet or has to wait."""
+        if len(data) - at < wire.HEADER_SIZE:
+            return 0
+        length: int = wire.HEADER.unpack_from(data, at)[3]
+        if length > wire.PAYLOAD_MAX:
+            self.end(f"a request of {length} bytes, {wire.PAYLOAD_MAX} are allowed")
+            return 0
+        end = at + wire.HEADER_SIZE + length
+        return 0 if end > len(data) or self.blocked else end
 
     def _serve(self, op: int, req_id: int, tx_id: int, payload: bytes) -> None:
         cause = None if self.privileged else Cause(self.domain)
@@ -214,9 +216,6 @@ class Connection:
             self.domain.buffers += len(data)
         if fresh and self.on_pending:
             self.on_pending(self)
-
-    def _join(self, started: bytes, packets: list[Packet]) -> bytes:
-        return started + b"".join([packet[0] for packet in packets])
 
     def _begin(self, limit: int) -> list[Packet]:
         """Moves packets to `_started` until it has `limit` bytes."""

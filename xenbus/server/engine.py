@@ -85,9 +85,13 @@ class Engine:
         """Replaces the whole tree, without events: (path, value or None if it is removed, permissions) in order."""
         for path in self.tree.below(ROOT)[:-1]:
             self.tree.drop(path)
-        for path, value, perms in records:
+        known: dict[bytes, Perms] = {}
+        for path, value, wire_perms in records:
             if value is not None:
-                self.tree.put(path, value, self._restored(perms))
+                perms = known.get(wire_perms)
+                if perms is None:
+                    perms = known[wire_perms] = self._restored(wire_perms)
+                self.tree.put(path, value, perms)
             elif path in self.tree.nodes:
                 for gone in self.tree.below(path):
                     self.tree.drop(gone)
@@ -115,7 +119,6 @@ class Engine:
         domain = self.domains.find(domid)
         if domain is None:
             raise Refused("EINVAL")
-        domain.gfn, domain.port = gfn, port
         known, domain.introduced = domain.introduced, True
         for connection in tuple(domain.connections):
             if not connection.privileged:
@@ -170,7 +173,7 @@ class Engine:
         self.publish()
 
     def _announce(self, special: bytes, domid: int) -> None:
-        perms = self.tree.nodes[special].perms, self.tree.nodes[ROOT].perms
+        perms = (self.tree.nodes[special].perms,)  # not those of /, which is above all other nodes
         path = b"%b/%d" % (special, domid)
         self._notify(special, self.watches.plain(special), perms, None)
         self._notify(path, self.watches.covering(path, limited=True), perms, None)

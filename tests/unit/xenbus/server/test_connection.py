@@ -219,3 +219,18 @@ def test_closing_gives_everything_back(engine: Engine, dom0: RawClient, guest: G
     dom0.write("/local/domain/5/x")
     five.connection.feed(SOME)
     assert five.connection.take() == b""
+
+
+def test_a_request_that_cannot_be_kept_is_not_done_again(engine: Engine) -> None:
+    """Whoever keeps the changes fails: that goes through to whoever fed the request, which got no reply."""
+
+    def fail(_changes: object) -> None:
+        raise OSError("no space")
+
+    client = engine.connect()
+    engine.on_commit = fail
+    with pytest.raises(OSError, match="no space"):
+        client.feed(SOME)
+    engine.on_commit = None
+    client.feed(b"")
+    assert replies(client.take()) == EXPECTED[1:]
