@@ -20,50 +20,16 @@ if TYPE_CHECKING:
 TOOLSTACK, SCRIPT, FRONT, BACK = "toolstack", "script", "frontend", "backend"
 """Who writes a node."""
 
-TEXT_MAX = 4096
-
-
-def parse_text(untrusted: bytes | str | None) -> str | None:
-    """Printable ASCII, not longer than a packet."""
-    if untrusted is None or len(untrusted) > TEXT_MAX:
-        return None
-    text = untrusted if isinstance(untrusted, str) else untrusted.decode("latin-1")
-    return text if text.isascii() and (not text or text.isprintable()) else None
-
-
-def parse_word(untrusted: bytes | str | None) -> int | None:
-    """A decimal number of 32 bits: a grant reference, an event channel, a count."""
-    return parse.parse_decimal(untrusted, maximum=0xFFFFFFFF)
-
-
-def parse_flag(untrusted: bytes | str | None) -> bool | None:
-    """A feature; None if it is absent or senseless."""
-    number = parse.parse_decimal(untrusted)
-    return None if number is None else number != 0
-
-
-def parse_device(untrusted: bytes | str | None) -> tuple[int, int] | None:
-    """``fd:3``: the numbers of a block device, in hexadecimal."""
-    text = parse_text(untrusted)
-    major, colon, minor = (text or "").partition(":")
-    if not colon or not all(0 < len(part) <= 8 and part.isalnum() for part in (major, minor)):
-        return None
-    try:
-        return int(major, 16), int(minor, 16)
-    except ValueError:
-        return None
-
-
 _PARSERS: dict[str, Callable[[bytes | str | None], object]] = {
-    "text": parse_text,
-    "path": parse_text,
+    "text": parse.parse_text,
+    "path": parse.parse_text,
     "number": parse.parse_decimal,
-    "word": parse_word,
-    "flag": parse_flag,
+    "word": parse.parse_word,
+    "flag": parse.parse_flag,
     "domid": parse.parse_domid,
     "state": parse.parse_state,
     "mac": parse.parse_mac,
-    "device": parse_device,
+    "device": parse.parse_device,
 }
 
 

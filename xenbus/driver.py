@@ -123,14 +123,12 @@ class End:
             self.fail(error)
             return True
 
-    def _step(self) -> bool:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _step(self) -> bool: ...
 
     def _read(self, paths: list[str]) -> list[bytes | None]:
-        return [
-            None if isinstance(reply, StoreError) else reply
-            for reply in self.store.batch([Read(path) for path in paths])
-        ]
+        return _values(self.store, paths)
 
     def _states(self) -> tuple[int, int]:
         own, peer = self._read([f"{self.path}/state", f"{self.peer}/state"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from xenbus.devicebus import Bus
-from xenbus.devices import parse_word
 from xenbus.driver import Backend
 from xenbus.errors import DeviceFault, StoreError
+from xenbus.parse import parse_word
 from xenbus.watcher import Watcher
 from xenvm.errors import HypercallError
 

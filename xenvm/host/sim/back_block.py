@@ -6,8 +6,8 @@ import os
 
 from xenbus import blkif
 from xenbus.blkif import SECTOR_SIZE, Discard, Request
-from xenbus.devices import parse_device, parse_text
 from xenbus.errors import DeviceFault, RingError
+from xenbus.parse import parse_device, parse_text
 from xenbus.ring import BackRing
 from xenvm.errors import HypercallError
 from xenvm.host.sim.back import BackDriver, GuestBackend

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from xenbus import netif
-from xenbus.devices import parse_text
 from xenbus.errors import DeviceFault
-from xenbus.parse import parse_bool, parse_mac
+from xenbus.parse import parse_bool, parse_mac, parse_text
 from xenbus.ring import BackRing
 from xenvm.errors import HypercallError
 from xenvm.host.sim.back import BackDriver, GuestBackend
@@ -38,7 +35,7 @@ class NetBack(GuestBackend):
         self._tx: BackRing | None = None
         self._rx: BackRing | None = None
         self._refs: list[int] = []
-        self._waiting: deque[bytes] = deque()
+        self._waiting: list[bytes] = []
         self._pieces: list[netif.TxRequest] = []
 
     # The handshake.
@@ -145,7 +142,7 @@ class NetBack(GuestBackend):
     def _fill(self) -> bool:
         done = False
         while self._rx and self._waiting and (untrusted := self._rx.take()) is not None:
-            request, frame = netif.parse_rx_request(untrusted), self._waiting.popleft()
+            request, frame = netif.parse_rx_request(untrusted), self._waiting.pop(0)
             self._rx.put(netif.RxResponse(request.id, 0, 0, self._copy(request.ref, frame)).pack())
             done = True
         if self._rx:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 
 from xenbus.bytering import CONSOLE_CONNECTION, CONSOLE_IN, CONSOLE_OUT, ByteReader, ByteWriter
-from xenbus.devices import parse_word
 from xenbus.errors import RingError, StoreError
-from xenbus.parse import parse_decimal, parse_domid
+from xenbus.parse import parse_decimal, parse_domid, parse_word
 from xenbus.request import Read
 from xenbus.watcher import Watcher
 from xenvm.errors import HypercallError

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from xenbus import blkif
 from xenbus.blkif import SECTOR_SIZE, SECTORS_PER_PAGE, SLOT_SIZE
 from xenbus.errors import DeviceFault
@@ -53,7 +51,7 @@ class BlockFront(GuestFrontend):
         super().__init__(*arguments, **options)
         self._ring: FrontRing | None = None
         self._page: tuple[Gfn, int] | None = None
-        self._waiting: deque[_Piece] = deque()
+        self._waiting: list[_Piece] = []
         self._open: dict[int, _Piece] = {}
         self._last_id = 0
 
@@ -147,7 +145,7 @@ class BlockFront(GuestFrontend):
         if self._ring is None:
             return
         while self._waiting and self._ring.free:
-            self._ask(self._ring, self._waiting.popleft())
+            self._ask(self._ring, self._waiting.pop(0))
         self.tell(self._ring.push())
 
     def _ask(self, ring: FrontRing, piece: _Piece) -> None:
