@@ -91,7 +91,7 @@ class Ram:
         try:
             for start, end in self._shown:
                 for first, count in self.pieces(Gfn(start), end - start):
-                    os.pwrite(fd, self._view(first, count), first << PAGE_SHIFT)
+                    _write(fd, self._view(first, count), first << PAGE_SHIFT)
         finally:
             os.close(fd)
         self._shown = Extents()
@@ -137,6 +137,13 @@ class Ram:
                 slab.madvise(mmap.MADV_HUGEPAGE, start, size)
             except OSError:
                 pass  # a kernel without them
+
+
+def _write(fd: int, data: memoryview, at: int) -> None:
+    """All of it, or OSError."""
+    while data:
+        done = os.pwrite(fd, data, at)
+        data, at = data[done:], at + done
 
 
 class Window:
