@@ -26,7 +26,7 @@ test:
 	@venv=$(VENV) && { "$$venv/bin/python" -m tests.support.realstore || :; } && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
 
 unit:
-	@venv=$(VENV) && $(PYTEST) tests/unit tests/golden
+	@venv=$(VENV) && $(PYTEST) tests/unit tests/contract tests/golden
 
 conformance:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.support.realstore && \

@@ -69,12 +69,14 @@ class SimWorld:
     def traces(self) -> dict[str, object]:
         """Everything that a guest could leave behind."""
         hyper = self.world.hyper
-        kept = [path for path, _value, _perms in self.world.engine.records() if path not in (b"/vm", b"/libxl")]
+        kept = [
+            path for path, _value, _perms in self.world.xenstored.engine.records() if path not in (b"/vm", b"/libxl")
+        ]
         return {
             "domains": sorted(hyper.all),
             "free pages": hyper.free_pages,
             "ports": hyper.channels.count(),
             "nodes": kept,
-            "introduced": dict(self.world.introduced),
+            "introduced": dict(self.world.xenstored.introduced),
             "loops": dict(self.world.plumbing.block.loops),
         }

@@ -91,7 +91,7 @@ class Connection:
         if limit < 0 or limit >= len(self._started) + self._size:
             packets, self._output, self._size = self._output, [], 0
             started, self._started = self._started, b""
-            data = packets[0][0] if len(packets) == 1 and not started else self._join(started, packets)
+            data = started + b"".join([packet[0] for packet in packets])
         else:
             packets = self._begin(limit)
             data, self._started = self._started[:limit], self._started[limit:]
@@ -216,9 +216,6 @@ class Connection:
             self.domain.buffers += len(data)
         if fresh and self.on_pending:
             self.on_pending(self)
-
-    def _join(self, started: bytes, packets: list[Packet]) -> bytes:
-        return started + b"".join([packet[0] for packet in packets])
 
     def _begin(self, limit: int) -> list[Packet]:
         """Moves packets to `_started` until it has `limit` bytes."""

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 from _thread import allocate_lock
+from errno import ENOMEM
 
+from xenvm.errors import HypercallError
 from xenvm.host.sim.extents import Extents
 from xenvm.types import PAGE_SHIFT, PAGE_SIZE, Gfn
 
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
 FRESH = b"\xc2"
 """Each byte of memory that nobody has written to."""
 
-_SLAB_SHIFT = 18
-"""Frames of a slab, as a power of two: 1 GiB."""
+_SLAB_SHIFT = 18 if sys.maxsize > 1 << 32 else 12
+"""Frames of a slab, as a power of two: 1 GiB, where the address space is large enough."""
 _SLAB_BYTES = PAGE_SIZE << _SLAB_SHIFT
-_NORESERVE = 0x4000  # MAP_NORESERVE, which the module does not name
+_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # the module has no name for it before Python 3.13
 _HUGE = 2 << 20
 
 
@@ -88,7 +91,7 @@ class Ram:
         try:
             for start, end in self._shown:
                 for first, count in self.pieces(Gfn(start), end - start):
-                    os.pwrite(fd, self._view(first, count), first << PAGE_SHIFT)
+                    _write(fd, self._view(first, count), first << PAGE_SHIFT)
         finally:
             os.close(fd)
         self._shown = Extents()
@@ -100,7 +103,11 @@ class Ram:
     def _view(self, first: int, count: int) -> memoryview:
         slab = first >> _SLAB_SHIFT
         if slab not in self._slabs:
-            self._slabs[slab] = self._map(slab)
+            try:
+                self._slabs[slab] = self._map(slab)
+            except OSError as error:
+                reason = f"this machine gives no memory for it: {error.strerror}"
+                raise HypercallError("map_foreign", ENOMEM, detail=reason) from error
         at = (first - (slab << _SLAB_SHIFT)) << PAGE_SHIFT
         return self._slabs[slab][at : at + (count << PAGE_SHIFT)]
 
@@ -130,6 +137,13 @@ class Ram:
                 slab.madvise(mmap.MADV_HUGEPAGE, start, size)
             except OSError:
                 pass  # a kernel without them
+
+
+def _write(fd: int, data: memoryview, at: int) -> None:
+    """All of it, or OSError."""
+    while data:
+        done = os.pwrite(fd, data, at)
+        data, at = data[done:], at + done
 
 
 class Window:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 
-from xenbus.client import Store
-from xenbus.link import Link
-from xenbus.server.engine import Engine
-from xenvm.errors import HostError, HypercallError
+from xenvm.errors import HostError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.guestside import Guest
@@ -19,16 +16,17 @@ from xenvm.host.sim.hypervisor import SimHypervisor
 from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
 from xenvm.host.sim.memory import Ram
 from xenvm.host.sim.plumbing import SimPlumbing
-from xenvm.host.sim.port import WorldPort
-from xenvm.host.sim.storering import StoreRings, guest_store
+from xenvm.host.sim.store import Xenstored
+from xenvm.host.sim.storering import guest_store
 from xenvm.host.sim.terminal import Terminals
-from xenvm.types import DOM0, Domid
+from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from xenbus.client import Store
     from xenvm.host.sim.hypervisor import RamMaker
     from xenvm.host.sim.sides import Peer
 
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.01
 """Seconds that a guest's request waits at least, if it has to."""
-_FEW = 16
 _MOST_ROUNDS = 100_000
 """Rounds of peers after which they will never be quiet."""
 
@@ -66,11 +63,7 @@ class World:
 
         self.now = 0.0 if state is None else float(state["now"])
         self.hyper = SimHypervisor(machine, ram)
-        self.engine = Engine(lambda domid: domid in self.hyper.all, clock=self.clock)
-        self._ports: list[WorldPort] = []
-        self._many_ports = _FEW
-        self.introduced: dict[int, tuple[int, int]] = {}
-        """Domains that the store serves: frame of the ring, port."""
+        self.xenstored = Xenstored(self.hyper, self.clock, self._wake)
         self.store = self.client()
         """A connection of domain 0 whose waits let the world go on."""
         self.files = files or self._temporary
@@ -87,12 +80,10 @@ class World:
         """When those wake up that wait for a time."""
         self._new_kernel = peers.kernel if kernel is None else kernel
         self._makers = peers.SERVICES if services is None else services
-        self._rings = StoreRings(self.back_side(), self.engine.connect)
         self._settling = False
         self._folder = ""
         self.hyper.on_run, self.hyper.on_death = self._run, self._death
         self.hyper.channels.on_event = self._wake
-        self.engine.on_introduce = self._introduce
         if state is None:
             self._found()
         else:
@@ -111,36 +102,24 @@ class World:
 
     def client(self, domid: int = 0) -> Store:
         """A connection to the store whose waits let the world go on."""
-        return self._connect(domid, self.idle)
+        return self.xenstored.connect(domid, self.idle)
 
     def peer_client(self, domid: int = 0) -> Store:
         """A connection for a peer, which never waits: what is not there yet comes with a later step."""
-        return self._connect(domid, self._patience)
+        return self.xenstored.connect(domid, self._patience)
 
     def guest_client(self, domid: Domid) -> Store:
         """A kernel's connection, over the ring that was introduced."""
 
         def wait(left: float | None) -> None:
-            if not self._rings.step_one(domid):
+            if not self.xenstored.rings.step_one(domid):
                 self._patience(left)
 
         return guest_store(self.guest_side(domid), wait)
 
-    def _connect(self, domid: int, idle: Callable[[float | None], object]) -> Store:
-        connection = self.engine.connect(domid)
-        if domid:
-            connection.on_pending = lambda _connection: self._wake(Domid(domid))
-        port = WorldPort(connection, self.clock, idle)
-        self._ports.append(port)
-        if len(self._ports) > self._many_ports:
-            self._ports = [known for known in self._ports if not known.connection.closed]
-            self._many_ports = 2 * len(self._ports) + _FEW
-        return Store(Link(port))
-
     def _patience(self, left: float | None) -> None:
         """A peer's request is not served yet: others must take their events, or a little time must pass."""
-        for port in self._ports:
-            port.prefetch()
+        self.xenstored.deliver()
         self.now += _PAUSE if left is None else min(left, _PAUSE)
 
     def guest_side(self, domid: Domid) -> Guest:
@@ -196,7 +175,7 @@ class World:
 
     def _round(self) -> bool:
         """One step of all that are awake; whether any did something."""
-        busy = self._rings.step()
+        busy = self.xenstored.rings.step()
         for service in self.services:
             busy |= service.step()
         ready, self._ready = self._ready, {}
@@ -230,20 +209,11 @@ class World:
     def _death(self, domid: Domid) -> None:
         domain = self.hyper.all.get(domid)
         if domain is not None and not domain.dying:
-            self.engine.shut_down(domid)
+            self.xenstored.engine.shut_down(domid)
             return
         for table in (self.kernels, self._ready, self._alarms):
             table.pop(domid, None)
-        self.introduced.pop(domid, None)
-        self._rings.remove(domid)
-        self.engine.release(domid)
-
-    def _introduce(self, domid: int, gfn: int, port: int) -> None:
-        self.introduced[domid] = gfn, port
-        try:
-            self._rings.add(domid, port)
-        except HypercallError:
-            pass  # a domain without a page for it is known all the same
+        self.xenstored.engine.release(domid)
 
     # Beginning, end, and between processes.
 
@@ -291,25 +261,20 @@ class World:
             "kernels": {str(domid): _state_of(kernel) for domid, kernel in self.kernels.items()},
             "services": [_state_of(service) for service in self.services],
             "plumbing": self.plumbing.state(),
-            "introduced": [(domid, *at) for domid, at in self.introduced.items()],
-            "tree": [[part.decode("latin-1") for part in record] for record in self.engine.records()],
+            "store": self.xenstored.state(),
             "hyper": self.hyper.state(),
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.hyper.restore(state["hyper"])
-        self.engine.restore(tuple(part.encode("latin-1") for part in record) for record in state["tree"])
-        for domid, gfn, port in state["introduced"]:
-            self.engine.introduce(domid, gfn, port)
+        down = [domid for domid, domain in self.hyper.all.items() if domain.code is not None]
+        self.xenstored.restore(state["store"], down)
         self.plumbing.restore(state["plumbing"])
         for text, kept in state["kernels"].items():
             domid = Domid(int(text))
             if domid in self.hyper.all:
                 self.kernels[domid] = self._new_kernel(self, domid, kept)
                 self._wake(domid)
-        for domid, domain in self.hyper.all.items():
-            if domid != DOM0 and domain.code is not None:
-                self.engine.shut_down(domid)
 
 
 def world_from(state: dict[str, Any], *, ram: RamMaker = _in_memory, files: Callable[[], str] | None = None) -> World:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from xenvm.errors import HypercallError
 from xenvm.host.sim.memory import FRESH, Ram, Window
 from xenvm.types import PAGE_SIZE, Gfn
 
@@ -48,6 +49,15 @@ def test_a_window_across_slabs_is_written_back() -> None:
     window.close()
     assert closed == [True], "a second close does nothing"
     assert ram.window(Gfn(EDGE - 1), 1)[-1:] == b"a" and ram.window(EDGE, 1)[:1] == b"b"
+
+
+def test_a_machine_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("mmap.mmap", refuse)
+    with pytest.raises(HypercallError, match=r"ENOMEM .this machine gives no memory for it: Cannot allocate memory"):
+        Ram().window(Gfn(1), 1)
 
 
 def test_a_closed_window_cannot_be_used() -> None:

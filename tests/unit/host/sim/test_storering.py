@@ -48,7 +48,7 @@ def test_nothing_stays_mapped_of_a_guest_that_is_gone(live: PeerWorld) -> None:
 
 def test_a_port_that_cannot_be_bound_leaves_no_page_mapped(live: PeerWorld) -> None:
     domid = live.create(extra="xenvm.behaviour=dead")
-    rings = StoreRings(live.world.back_side(), live.world.engine.connect)
+    rings = StoreRings(live.world.back_side(), live.world.xenstored.engine.connect)
     maps = dict(live.world.hyper.all[domid].grants.maps)
     with pytest.raises(HypercallError):
         rings.add(domid, 999)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.conftest import RAM, Guests
 from tests.support.simworld import SimWorld
-from xenbus.errors import StoreTimeout
+from xenbus.errors import StoreError, StoreTimeout
 from xenvm.errors import HostError, XenvmError
 from xenvm.host.sim.machine import DEFAULT, RELEASES
 from xenvm.host.sim.world import World, world_from
 from xenvm.host.trace import Tracer
 from xenvm.ops import power
-from xenvm.types import Domid
+from xenvm.types import DOM0, Domid
 
 HOME = "/local/domain/1"
 DISK, VIF = f"{HOME}/device/vbd/51712", f"{HOME}/device/vif/0"
@@ -110,6 +111,22 @@ def test_nonsense_is_not_taken_up() -> None:
         world_from({"machine": {}})
 
 
+def test_the_store_refuses_a_domain_without_its_grant(sim: SimWorld) -> None:
+    guests = Guests(sim.host.hyper)
+    domid = guests.build()
+    port = sim.host.hyper.alloc_unbound(domid, DOM0)
+    with pytest.raises(StoreError, match="EINVAL"):
+        sim.host.store.introduce(domid, RAM, port)
+    sim.host.hyper.seed_grants(domid, {1: (DOM0, RAM)})
+    with pytest.raises(StoreError, match="EINVAL"):
+        sim.host.store.introduce(domid, RAM, port + 1)
+    sim.host.store.introduce(domid, RAM, port)
+    sim.host.store.introduce(domid, RAM, sim.host.hyper.alloc_unbound(domid, DOM0))
+    assert sim.host.store.is_introduced(domid)
+    sim.host.hyper.destroy(domid)
+    assert sim.host.hyper.domain(domid) is None, "the store lets go of a dead domain's page"
+
+
 # Faults.
 
 
@@ -148,6 +165,29 @@ def test_whatever_fails_nothing_is_left(sim: SimWorld, fault: int | BaseExceptio
         sim.world.settle()
         assert sim.traces() == before, step
     assert failed >= len(steps) - 1
+
+
+@pytest.mark.parametrize("fault", [ENOMEM, Died()])
+def test_an_end_that_fails_can_be_done_again(sim: SimWorld, fault: int | BaseException) -> None:
+    before, number = sim.traces(), 0
+    while True:
+        number += 1
+        domid = sim.create()
+        tracer = Tracer(sim.world.hyper)
+        tracer.fail(number, fault)
+        sim.host.intercept(tracer.hyper)
+        try:
+            sim.destroy(domid)
+        except (XenvmError, Died):
+            pass
+        sim.host.intercept(sim.world.hyper)
+        if domid in sim.world.hyper.all:
+            assert sim.destroy(domid) == []
+        sim.world.settle()
+        assert sim.traces() == before, number
+        if number > len(tracer.calls):
+            break
+    assert number > 4
 
 
 def test_a_world_of_its_own_has_temporary_files() -> None:
