@@ -181,6 +181,18 @@ _LAB = Command(
     ),
 )
 
+_STORE_SERVE = Command(
+    "serve",
+    "Serve a XenStore on a socket, until a signal.",
+    "store_serve:serve",
+    (
+        Option(("--socket",), "socket", "Where clients find it.", "PATH"),
+        Option(("--state",), "state", "A file that keeps the store; without one it ends with the server.", "FILE"),
+    ),
+)
+
+_STORE = Command("store", "Use and serve XenStore.", "", commands=(_STORE_SERVE,))
+
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
     _LIST,
@@ -219,6 +231,7 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
     _DTB,
+    _STORE,
     _LAB,
 )
 

@@ -9,6 +9,7 @@ from xenbus.server.engine import Engine
 from xenvm.errors import HypercallError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.port import WorldPort
+from xenvm.host.sim.storering import StoreRings, guest_store
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xenvm.host.sim.hypervisor import SimHypervisor
+    from xenvm.host.sim.sides import GuestSide
 
-_STORE_GRANT = 1
-"""The reference by which every guest's store page can be mapped (GNTTAB_RESERVED_XENSTORE)."""
 _FEW = 16
 
 
@@ -28,12 +28,11 @@ class Xenstored:
 
     def __init__(self, hyper: SimHypervisor, clock: Callable[[], float], wake: Callable[[Domid], None]) -> None:
         self.engine = Engine(lambda domid: domid in hyper.all, clock=clock)
-        self.engine.on_introduce, self.engine.on_release = self._introduce, self._forget_ring
+        self.engine.on_introduce, self.engine.on_release = self._introduce, self._forget
         self.introduced: dict[int, tuple[int, int]] = {}
         """Domains that are served: frame of the ring, port."""
-        self._clock, self._wake, self._side = clock, wake, Dom0(hyper)
-        self._bound: dict[int, int] = {}
-        """Its own port to each domain whose ring it maps; 0 if there is none."""
+        self._clock, self._wake = clock, wake
+        self._rings = StoreRings(Dom0(hyper), self.engine.connect)
         self._ports: list[WorldPort] = []
         self._many_ports = _FEW
 
@@ -54,34 +53,30 @@ class Xenstored:
         for port in self._ports:
             port.prefetch()
 
-    # Rings.
+    def guest(self, side: GuestSide, idle: Callable[[float | None], object]) -> Store:
+        """A kernel's connection, over its ring; `idle` is called where the server has nothing to do for it."""
+
+        def wait(left: float | None) -> None:
+            if not self._rings.step_one(side.domid):
+                idle(left)
+
+        return guest_store(side, wait)
+
+    def step(self) -> bool:
+        """Serves the rings; whether there was anything to do."""
+        return self._rings.step()
 
     def _introduce(self, domid: int, gfn: int, port: int) -> None:
-        """Maps the ring by its grant and binds the port, or refuses; once more, only the port is bound anew."""
+        """Maps the ring by its grant and binds the port, or refuses."""
         try:
-            if domid not in self._bound:
-                self._side.map_grant(domid, _STORE_GRANT)
-                self._bound[domid] = 0
-            self._bind(domid, port)
+            self._rings.add(domid, port)
         except HypercallError:
-            self._forget_ring(domid)
+            self._forget(domid)
             raise Refused("EINVAL") from None
         self.introduced[domid] = gfn, port
 
-    def _bind(self, domid: int, port: int) -> None:
-        self._unbind(domid)
-        self._bound[domid] = self._side.bind(domid, port)
-
-    def _unbind(self, domid: int) -> None:
-        port, self._bound[domid] = self._bound[domid], 0
-        if port:
-            self._side.unbind(port)
-
-    def _forget_ring(self, domid: int) -> None:
-        if domid in self._bound:
-            self._unbind(domid)
-            del self._bound[domid]
-            self._side.unmap_grant(domid, _STORE_GRANT)
+    def _forget(self, domid: int) -> None:
+        self._rings.remove(domid)
         self.introduced.pop(domid, None)
 
     # Snapshots.

@@ -107,6 +107,10 @@ class World:
         """A connection for a peer, which never waits: what is not there yet comes with a later step."""
         return self.xenstored.connect(domid, self._patience)
 
+    def guest_client(self, domid: Domid) -> Store:
+        """A kernel's connection, over the ring that was introduced."""
+        return self.xenstored.guest(self.guest_side(domid), self._patience)
+
     def _patience(self, left: float | None) -> None:
         """A peer's request is not served yet: others must take their events, or a little time must pass."""
         self.xenstored.deliver()
@@ -165,7 +169,7 @@ class World:
 
     def _round(self) -> bool:
         """One step of all that are awake; whether any did something."""
-        busy = False
+        busy = self.xenstored.step()
         for service in self.services:
             busy |= service.step()
         ready, self._ready = self._ready, {}
