@@ -143,7 +143,7 @@ class Connection:
             return
         deadline = 0.0
         if not self.privileged:
-            if not self.domain.has_room(len(payload) + wire.HEADER_SIZE):
+            if not self.domain.has_room(_cost(payload) + 2 * wire.HEADER_SIZE):
                 return
             deadline = self._engine.clock() + EVENT_PATIENCE
         if key:
@@ -213,7 +213,7 @@ class Connection:
         if cause:
             cause.hold()
         if not self.privileged:
-            self.domain.buffers += len(data)
+            self.domain.buffers += _cost(data)
         if fresh and self.on_pending:
             self.on_pending(self)
 
@@ -237,7 +237,7 @@ class Connection:
             if key:
                 self._events.discard(key)
             if not self.privileged:
-                self.domain.buffers -= len(data)
+                self.domain.buffers -= _cost(data)
             domain = cause.settle() if cause else None
             if domain:
                 woken[domain] = None
@@ -245,3 +245,8 @@ class Connection:
             domain.wake()
         if self._input:
             self.resume()
+
+
+def _cost(data: bytes) -> int:
+    """What a packet that waits for a guest counts as memory; an event is kept twice, to recognise the next one."""
+    return quota.OVERHEAD + 2 * len(data)

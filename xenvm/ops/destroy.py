@@ -48,9 +48,7 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     vm = _vm_path(host, domid, uuid, found.vm)
     _noting(troubles, host.plumbing.domids.remember, domid)
     closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
-    troubles += _close_back_ends(host, domid, vm, closing)
-    for device in closing:
-        _noting(troubles, unplumb, host, device)
+    _close_back_ends(host, closing, [path for path in (f"/local/domain/{domid}", vm) if path], troubles)
     _remove_records(host, domid, found.devices)
     _noting(troubles, host.plumbing.userdata.UserData(domid, uuid).delete_all)
     _give_back(host, domid)
@@ -105,42 +103,41 @@ def _vm_path(host: Host, domid: Domid, uuid: str, recorded: str) -> str | None:
     return None if any(others) else f"/vm/{uuid}"
 
 
-def _close_back_ends(host: Host, domid: Domid, vm: str | None, closing: Sequence[Record]) -> list[str]:
-    """Has the back ends close, and removes meanwhile what they do not need; sentences about those that did not close.
+def _close_back_ends(host: Host, closing: Sequence[Record], nodes: Sequence[str], troubles: list[str]) -> None:
+    """Has the back ends close and takes each apart; removes meanwhile the `nodes`, which they do not need.
 
     A driver that has not started yet may pass over a device that is Closing, and say nothing more: not much is waited
     for those.
     """
     if closing:
         host.store.transact(list(_farewells(closing)), checked=False)
+    began = host.store.clock()
     with host.store.follow(map(_state, closing)) as follower:
-        host.store.batch_checked([Discard(path) for path in (f"/local/domain/{domid}", vm) if path])
-        started = [device for device in closing if device.state != "1"]
-        if len(started) < len(closing):
-            _await_closed(host, follower, closing, START_SECONDS)
-        return _await_closed(host, follower, started, CLOSE_SECONDS) if started else []
+        host.store.batch_checked([Discard(path) for path in nodes])
+        for device in closing:
+            if device.state == "1":
+                _await_closed(host, follower, device, began + START_SECONDS)
+            else:
+                troubles += _await_closed(host, follower, device, began + CLOSE_SECONDS)
+            _noting(troubles, unplumb, host, device)
 
 
-def _await_closed(host: Host, follower: Follower, devices: Sequence[Record], seconds: float) -> list[str]:
-    """Waits for the back ends of these devices; sentences about those that did not close."""
-    states = {_state(device): device for device in devices}
+def _await_closed(host: Host, follower: Follower, device: Record, deadline: float) -> list[str]:
+    """Waits for the back end of a device; a sentence if it did not close."""
+    path = _state(device)
 
     def closed(values: Mapping[str, bytes | None]) -> bool:
         # A driver that was about to start writes its own next state over our Closing: it is asked again.
-        alive = [Write(path, "5") for path in states if not bus.is_closing(values[path])]
-        if alive:
-            host.store.batch(alive)
-        return all(bus.is_closed(values[path]) for path in states)
+        if not bus.is_closing(values[path]):
+            host.store.batch([Write(path, "5")])
+        return bus.is_closed(values[path])
 
     try:
-        follower.wait(closed, host.store.clock() + seconds, "the back ends to close")
+        follower.wait(closed, deadline, "the back end to close")
+        return []
     except StoreTimeout:
-        pass
-    return [
-        f"the back end of {device.name} did not close: {device.backend} is {bus.state_name(bus.parse_state(state))}"
-        for path, device in states.items()
-        if not bus.is_closed(state := follower.values[path])
-    ]
+        state = bus.state_name(bus.parse_state(follower.values[path]))
+        return [f"the back end of {device.name} did not close: {device.backend} is {state}"]
 
 
 def _farewells(closing: Sequence[Record]) -> Iterator[Request]:

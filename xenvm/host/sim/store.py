@@ -9,7 +9,7 @@ from xenbus.server.engine import Engine
 from xenvm.errors import HypercallError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.port import WorldPort
-from xenvm.host.sim.storering import StoreRings
+from xenvm.host.sim.storering import StoreRings, guest_store
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xenvm.host.sim.hypervisor import SimHypervisor
+    from xenvm.host.sim.sides import GuestSide
 
 _FEW = 16
 
@@ -27,11 +28,11 @@ class Xenstored:
 
     def __init__(self, hyper: SimHypervisor, clock: Callable[[], float], wake: Callable[[Domid], None]) -> None:
         self.engine = Engine(lambda domid: domid in hyper.all, clock=clock)
-        self.engine.on_introduce, self.engine.on_release = self._introduce, self._forget_ring
+        self.engine.on_introduce, self.engine.on_release = self._introduce, self._forget
         self.introduced: dict[int, tuple[int, int]] = {}
         """Domains that are served: frame of the ring, port."""
-        self.rings = StoreRings(Dom0(hyper), self.engine.connect)
         self._clock, self._wake = clock, wake
+        self._rings = StoreRings(Dom0(hyper), self.engine.connect)
         self._ports: list[WorldPort] = []
         self._many_ports = _FEW
 
@@ -52,19 +53,30 @@ class Xenstored:
         for port in self._ports:
             port.prefetch()
 
-    # Rings.
+    def guest(self, side: GuestSide, idle: Callable[[float | None], object]) -> Store:
+        """A kernel's connection, over its ring; `idle` is called where the server has nothing to do for it."""
+
+        def wait(left: float | None) -> None:
+            if not self._rings.step_one(side.domid):
+                idle(left)
+
+        return guest_store(side, wait)
+
+    def step(self) -> bool:
+        """Serves the rings; whether there was anything to do."""
+        return self._rings.step()
 
     def _introduce(self, domid: int, gfn: int, port: int) -> None:
-        """Serves the ring, or refuses; once more, only the port is bound anew."""
+        """Maps the ring by its grant and binds the port, or refuses."""
         try:
-            self.rings.add(domid, port)
+            self._rings.add(domid, port)
         except HypercallError:
-            self.introduced.pop(domid, None)
+            self._forget(domid)
             raise Refused("EINVAL") from None
         self.introduced[domid] = gfn, port
 
-    def _forget_ring(self, domid: int) -> None:
-        self.rings.remove(domid)
+    def _forget(self, domid: int) -> None:
+        self._rings.remove(domid)
         self.introduced.pop(domid, None)
 
     # Snapshots.

@@ -17,7 +17,6 @@ from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
 from xenvm.host.sim.memory import Ram
 from xenvm.host.sim.plumbing import SimPlumbing
 from xenvm.host.sim.store import Xenstored
-from xenvm.host.sim.storering import guest_store
 from xenvm.host.sim.terminal import Terminals
 from xenvm.types import Domid
 
@@ -110,12 +109,7 @@ class World:
 
     def guest_client(self, domid: Domid) -> Store:
         """A kernel's connection, over the ring that was introduced."""
-
-        def wait(left: float | None) -> None:
-            if not self.xenstored.rings.step_one(domid):
-                self._patience(left)
-
-        return guest_store(self.guest_side(domid), wait)
+        return self.xenstored.guest(self.guest_side(domid), self._patience)
 
     def _patience(self, left: float | None) -> None:
         """A peer's request is not served yet: others must take their events, or a little time must pass."""
@@ -175,7 +169,7 @@ class World:
 
     def _round(self) -> bool:
         """One step of all that are awake; whether any did something."""
-        busy = self.xenstored.rings.step()
+        busy = self.xenstored.step()
         for service in self.services:
             busy |= service.step()
         ready, self._ready = self._ready, {}
