@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _socket
 import os
-from time import monotonic
 
 from xenbus import frugal
 from xenbus import request as ask
@@ -109,11 +108,15 @@ class Store(Operations):
         """For selectors. Events may have come with an answer: take them with next_event(0) before you wait."""
         return self.link.fileno()
 
+    def clock(self) -> float:
+        """The time that deadlines are compared with, in seconds: time.monotonic(), or a simulated host's own."""
+        return self.link.clock()
+
     # Requests.
 
     def call(self, request: ask.Request, tx: int = 0) -> Any:
         """One request's value."""
-        deadline = monotonic() + self.timeout
+        deadline = self.link.clock() + self.timeout
         call = self.link.send(((tx, (request,)),), deadline)
         self.waits += 1
         self.link.finish(call, deadline, self.timeout)
@@ -137,7 +140,7 @@ class Store(Operations):
 
         A list of children that one packet cannot hold stays a TooBig.
         """
-        deadline = monotonic() + self.timeout
+        deadline = self.link.clock() + self.timeout
         call = self.link.send(groups, deadline)
         self.waits += 1
         self.link.finish(call, deadline, self.timeout)
@@ -145,7 +148,7 @@ class Store(Operations):
 
     def post(self, requests: Sequence[ask.Request], tx: int = 0) -> None:
         """Sends requests and does not wait; their answers are thrown away."""
-        self.link.send([(tx, requests)], monotonic() + self.timeout)
+        self.link.send([(tx, requests)], self.link.clock() + self.timeout)
 
     def _value(self, request: ask.Request, reply: tuple[bool, bytes]) -> Reply:
         refused, payload = reply
@@ -160,8 +163,8 @@ class Store(Operations):
 
     def _list_in_parts(self, refusal: TooBig, path: str, tx: int) -> tuple[str, ...] | StoreError:
         """A list of children that one packet cannot hold; starts again when the node changes meanwhile."""
-        names, before, deadline = b"", "", monotonic() + self.timeout
-        while monotonic() < deadline:
+        names, before, deadline = b"", "", self.link.clock() + self.timeout
+        while self.link.clock() < deadline:
             (reply,) = self.exchange([(tx, [ask.ListPart(path, len(names))])])
             if isinstance(reply, StoreError):
                 return refusal if isinstance(reply, Unsupported) else reply
@@ -214,7 +217,7 @@ class Store(Operations):
         self.call(ask.Unwatch(path, token))
 
     def next_event(self, deadline: float | None = None) -> tuple[str, str] | None:
-        """The next (path, token), or None at the deadline, a time of time.monotonic(); 0 never blocks."""
+        """The next (path, token), or None at the deadline, a time of `clock`; 0 never blocks."""
         events = self.link.events
         while self.link.wait(lambda: bool(events), deadline):
             try:
@@ -222,6 +225,11 @@ class Store(Operations):
             except IndexError:
                 continue  # Another thread took it.
         return None
+
+    def has_events(self) -> bool:
+        """Whether next_event(0) would give one."""
+        events = self.link.events
+        return self.link.wait(lambda: bool(events), 0)
 
     def events(self, deadline: float | None = None) -> Iterator[tuple[str, str]]:
         """All events until the deadline."""

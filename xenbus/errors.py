@@ -8,6 +8,8 @@
     ├── NoStore              no store answers at any known address
     ├── StoreClosed          the connection is gone
     │   └── StoreProtocolError   ... because the server broke the protocol
+    ├── DeviceFault          a device cannot work: what its other end says makes no sense
+    │   └── RingError            ... in the indexes of a shared ring
     ├── StoreTimeout         no answer, or no change, in time
     └── StoreError           the server refused a request
         ├── NotFound             ENOENT
@@ -64,6 +66,14 @@ class StoreProtocolError(StoreClosed):
 
     def __str__(self) -> str:
         return f"the store at {self.address} broke the protocol: {self.reason}"
+
+
+class DeviceFault(XenbusError):
+    """A device cannot work, as its other end, or its configuration, makes no sense."""
+
+
+class RingError(DeviceFault):
+    """The other end of a shared ring has written indexes, or a message, that cannot be."""
 
 
 class StoreTimeout(XenbusError):

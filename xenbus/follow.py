@@ -7,8 +7,6 @@ still waits to be sent, in its place, and so in front of answers that are older 
 
 from __future__ import annotations
 
-from time import monotonic
-
 from xenbus.errors import AccessDenied, NotFound, StoreTimeout, XenbusError
 from xenbus.link import Marks
 from xenbus.operations import checked
@@ -52,7 +50,7 @@ class Follower:
         """What `check` makes of the values, as soon as that is neither None nor False.
 
         `every` so many seconds it is asked even without an event, for what the store does not tell of.
-        `deadline` is a time of time.monotonic(), None waits for ever. Raises StoreTimeout, whose sentence names `what`
+        `deadline` is a time of the store's clock, None waits for ever. Raises StoreTimeout, whose sentence names `what`
         ("the back ends to close") and the last values.
         """
         late = False
@@ -62,8 +60,8 @@ class Follower:
                 return result
             if late:
                 raise StoreTimeout(f"gave up waiting for {what}{self._last_seen()}")
-            self._link.wait(self._marks.any, _sooner(deadline, every))
-            late = deadline is not None and monotonic() >= deadline
+            self._link.wait(self._marks.any, self._sooner(deadline, every))
+            late = deadline is not None and self._link.clock() >= deadline
             self._refresh()
 
     def close(self) -> None:
@@ -105,9 +103,9 @@ class Follower:
         seen = [f"{path} = {shown(value)}" for path, value in self.values.items() if not path.startswith("@")]
         return f"; last seen: {', '.join(seen)}" if seen else ""
 
-
-def _sooner(deadline: float | None, every: float | None) -> float | None:
-    """When to look again at the latest."""
-    if every is None:
-        return deadline
-    return monotonic() + every if deadline is None else min(deadline, monotonic() + every)
+    def _sooner(self, deadline: float | None, every: float | None) -> float | None:
+        """When to look again at the latest."""
+        if every is None:
+            return deadline
+        soon = self._link.clock() + every
+        return soon if deadline is None else min(deadline, soon)

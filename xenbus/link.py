@@ -66,6 +66,7 @@ class Link:
         self.sinks: dict[bytes, Marks] = {}
         """Owners of watches, by token."""
         self._port = port
+        self._clock: Callable[[], float] | None = getattr(port, "clock", None)
         self._decoder = wire.Decoder()
         self._open: dict[int, tuple[Call, int]] = {}
         self._last_id = self._tokens = 0
@@ -79,6 +80,10 @@ class Link:
     def fileno(self) -> int:
         """The connection's descriptor."""
         return self._port.fileno()
+
+    def clock(self) -> float:
+        """The time that deadlines are compared with, in seconds: time.monotonic(), or a simulated host's own."""
+        return monotonic() if self._clock is None else self._clock()
 
     def send(self, groups: Sequence[Group], deadline: float) -> Call:
         """Sends requests with as few writes as possible; does not wait for answers."""
@@ -112,7 +117,7 @@ class Link:
             while not ready():
                 if self._failure:
                     raise self._failed()
-                left = None if deadline is None else max(0.0, deadline - monotonic())
+                left = None if deadline is None else max(0.0, deadline - self.clock())
                 if looked and left == 0:
                     return False
                 looked = True
@@ -178,7 +183,7 @@ class Link:
         """The server may be waiting for us to take its answers: reads until it takes requests again."""
         try:
             while rest:
-                left = deadline - monotonic()
+                left = deadline - self.clock()
                 if left <= 0:
                     raise StoreTimeout(f"the store at {self.address} takes no more requests")
                 self._port.wait_for_room(left)

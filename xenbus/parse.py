@@ -15,6 +15,9 @@ STATE_MAX = 8
 SHOWN_MAX = 64
 """Characters of an untrusted value that a message shows."""
 
+TEXT_MAX = 4096
+"""More characters than any value has: a packet's payload."""
+
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -40,6 +43,33 @@ def parse_bool(untrusted: bytes | str | None, *, default: bool = False) -> bool:
     """A feature: any number but zero is true; absent or senseless is the default."""
     number = parse_decimal(untrusted)
     return default if number is None else number != 0
+
+
+def parse_flag(untrusted: bytes | str | None) -> bool | None:
+    """Like parse_bool, but None if it is absent or senseless."""
+    number = parse_decimal(untrusted)
+    return None if number is None else number != 0
+
+
+def parse_word(untrusted: bytes | str | None) -> int | None:
+    """A number of 32 bits: a grant reference, an event channel, a count."""
+    return parse_decimal(untrusted, maximum=0xFFFFFFFF)
+
+
+def parse_text(untrusted: bytes | str | None) -> str | None:
+    """Printable ASCII, which may be empty."""
+    if untrusted is None or not len(untrusted):
+        return None if untrusted is None else ""
+    text = _text(untrusted, TEXT_MAX)
+    return text if text is not None and text.isprintable() else None
+
+
+def parse_device(untrusted: bytes | str | None) -> tuple[int, int] | None:
+    """``fd:3``: the major and minor number of a block device, in hexadecimal."""
+    major, colon, minor = (_text(untrusted, 17) or "").partition(":")
+    if not colon or not all(0 < len(part) <= 8 and _HEX.issuperset(part) for part in (major, minor)):
+        return None
+    return int(major, 16), int(minor, 16)
 
 
 def parse_domid(untrusted: bytes | str | None) -> int | None:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Port(Protocol):
-        """One end of a stream of bytes; one thread at a time receives, one sends."""
+        """One end of a stream of bytes; one thread at a time receives, one sends.
+
+        One that has a `clock()` has deadlines compared with that instead of time.monotonic().
+        """
 
         address: str
         whole_packets: bool

@@ -99,8 +99,8 @@ class FakeHost:
     def _patch(self) -> None:
         to = self.patch.setattr
         to("time.monotonic", self.clock)
-        for module in ("client", "link", "follow"):
-            to(f"xenbus.{module}.monotonic", self.clock)
+        to("xenbus.link.monotonic", self.clock)
+        self.patch.setenv("XENVM_HOST", "xen")
         self.patch.setenv("XENSTORED_PATH", self.store.path)
         to(XenHypervisor, "open", lambda: self.hyper)
         to(bridge, "Netlink", self.net)

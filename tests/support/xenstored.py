@@ -1,26 +1,15 @@
-"""Debian's own xenstored and xenstore-* tools, where ``python -m bench.store_client`` has unpacked them."""
+"""Debian's own xenstore-* tools on Debian's own xenstored."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import store_client as bench
-
-ROOT = bench.CACHE / "root"
-
-
-def missing() -> str:
-    """Why there is no daemon to compare with; nothing if there is one."""
-    for name in ("usr/lib/xen-4.17/bin/xenstored", "usr/bin/xenstore-ls"):
-        if not (ROOT / name).exists():
-            return f"no {name}: python -m bench.store_client fetches it"
-    return "" if shutil.which("gcc") else "no gcc"
+from tests.support.realstore import ROOT, RealStore, library_path
 
 
 class Daemon:
@@ -28,7 +17,7 @@ class Daemon:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._environment = {**os.environ, "XENSTORED_PATH": path, "LD_LIBRARY_PATH": bench.library_path(ROOT)}
+        self._environment = {**os.environ, "XENSTORED_PATH": path, "LD_LIBRARY_PATH": library_path()}
 
     def tool(self, name: str, *words: str) -> tuple[int, bytes]:
         """Exit code and output of ``xenstore-NAME``."""
@@ -42,8 +31,5 @@ class Daemon:
 @contextmanager
 def running() -> Iterator[Daemon]:
     """A daemon with an empty store."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shim, _client = bench.build(ROOT, folder)
-        with bench.xenstored(ROOT, shim, folder) as path:
-            yield Daemon(path)
+    with tempfile.TemporaryDirectory() as name, RealStore(Path(name)) as store:
+        yield Daemon(store.socket)

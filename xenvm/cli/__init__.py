@@ -19,6 +19,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xenvm.cli.fast import parse
 
     words = sys.argv[1:] if argv is None else list(argv)
+    if len(words) > 2 and words[0] == "--host":
+        from xenvm.cli import run as runner
+
+        runner.chosen_host, words = words[1], words[2:]
     plain = parse(words)
     if plain is None:
         from xenvm.cli.app import run_with_click

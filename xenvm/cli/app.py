@@ -121,12 +121,24 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     run.debug = value
 
 
+def _set_host(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    run.chosen_host = value or run.chosen_host
+
+
 def application() -> click.Group:
     """The whole application."""
     params: list[click.Parameter] = [
         click.Option(
             ["--debug"], is_flag=True, expose_value=False, callback=_set_debug, help="Show where an error was raised."
-        )
+        ),
+        click.Option(
+            ["--host"],
+            metavar="HOST",
+            is_eager=True,
+            expose_value=False,
+            callback=_set_host,
+            help="xen, sim or sim:FOLDER, a simulated host; else $XENVM_HOST, else what this machine is.",
+        ),
     ]
     group = TableGroup(
         table.COMMANDS,

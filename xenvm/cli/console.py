@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
+from xenvm.cli.run import open_host
 from xenvm.errors import ConfigError, DomainError
-from xenvm.host.open import open_host
 from xenvm.ops import names
 
 TYPE_CHECKING = False
@@ -27,9 +25,7 @@ def console(domain: str, kind: str | None, number: int, escape: str) -> int:
 
 def attach(host: Host, domid: Domid, kind: str = "pv", number: int = 0, escape: int = 0x1D) -> int:
     """Connects to one console of a domain."""
-    from xenvm.host.plumbing.console import attach as connect
-
-    connect(_tty(host, domid, kind, number), domid=domid, number=number, escape=escape)
+    host.plumbing.console.attach(_tty(host, domid, kind, number), domid=domid, number=number, escape=escape)
     return 0
 
 
@@ -38,7 +34,7 @@ def _tty(host: Host, domid: Domid, kind: str, number: int) -> str:
     path = _tty_path(domid, kind, number)
     with host.store.follow([path]) as follower:
         value = follower.wait(
-            lambda values: values[path] or None, time.monotonic() + TTY_SECONDS, f"a terminal for domain {domid}"
+            lambda values: values[path] or None, host.store.clock() + TTY_SECONDS, f"a terminal for domain {domid}"
         )
     owner = host.store.get_perms(path)[0].domid
     if owner:

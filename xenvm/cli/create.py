@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from xenvm.cli.run import OK, USAGE
+from xenvm.cli.run import OK, USAGE, open_host
 from xenvm.guest.load import load_file
-from xenvm.host.open import open_host
 from xenvm.ops.phases import Phases
 
 TYPE_CHECKING = False
@@ -51,7 +50,7 @@ def create(
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)
-        if not (no_monitor or foreground):
+        if host.lasting and not (no_monitor or foreground):
             monitor.start(open_host, domid, spec, options)
             phases.done("start the monitor")
         if timing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from xenvm.host.open import open_host
+from xenvm.cli.run import open_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from xenvm.cli.run import open_host
 from xenvm.host.hyper import SHUTDOWN_REASONS
-from xenvm.host.open import open_host
 from xenvm.ops import names
 
 TYPE_CHECKING = False
@@ -90,9 +90,12 @@ def _object(info: DomainInfo, name: str | None) -> dict[str, object]:
 
 
 def live_names() -> Iterable[str]:
-    """Names for the shell's completion; nothing where there is no Xen."""
+    """Names for the shell's completion, without a word about the host."""
+    from xenvm.cli.run import chosen_host
+    from xenvm.host.open import open_host as open_quietly
+
     try:
-        with open_host() as host:
+        with open_quietly(chosen_host) as host:
             found = names.names(host, [info.domid for info in host.hyper.domains()])
             return [name for name in found.values() if name]
     except Exception:  # A completion that fails is one that offers nothing.

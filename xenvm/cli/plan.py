@@ -35,13 +35,13 @@ def show(spec: GuestSpec) -> int:
 
 
 def _facts() -> tuple[HostFacts, str]:
+    from xenvm.cli.run import open_host
     from xenvm.errors import HostError
-    from xenvm.host.open import open_host
     from xenvm.ops.create import facts_of
 
     try:
         with open_host() as host:
-            return facts_of(host.hyper), "this host"
+            return facts_of(host.hyper), "this host" if host.lasting else "a simulated host"
     except HostError as error:
         return HostFacts(release=(4, 20)), f"assumed, because {error}"
 

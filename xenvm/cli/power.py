@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from xenvm.cli.run import DEVICE, FAILED, OK, USAGE
-from xenvm.host.open import open_host
+from xenvm.cli.run import DEVICE, FAILED, OK, USAGE, open_host
 from xenvm.ops import names
 
 TYPE_CHECKING = False

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from xenvm.cli.table import Command
+    from xenvm.host.open import Host
 
 OK, FAILED, USAGE, NO_DOMAIN, EXISTS, TIMEOUT, CONFIG, UNSUPPORTED, REFUSED, DEVICE = range(10)
 """Exit codes, documented in docs/exit-codes.md and kept for ever."""
@@ -34,6 +35,18 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 
 debug = False
 """Whether an error shows where it was raised."""
+chosen_host: str | None = None
+"""What --host said."""
+
+
+def open_host() -> Host:
+    """The host of this command; says so if it is a simulated one that nobody asked for."""
+    from xenvm.host import open as hosts
+
+    host = hosts.open_host(chosen_host)
+    if host.notice:
+        print(f"xenvm: {host.notice}", file=sys.stderr)
+    return host
 
 
 def run(command: Command, values: dict[str, object]) -> int:

@@ -181,6 +181,16 @@ _LAB = Command(
     ),
 )
 
+_STORE_SERVE = Command(
+    "serve",
+    "Serve a XenStore on a socket, until a signal.",
+    "store_serve:serve",
+    (
+        Option(("--socket",), "socket", "Where clients find it.", "PATH"),
+        Option(("--state",), "state", "A file that keeps the store; without one it ends with the server.", "FILE"),
+    ),
+)
+
 _SOCKET = Option(("--socket",), "socket", "Another store than this host's: the path of its socket.", "PATH")
 _PERMS = Option(("-p",), "perms", "Show permissions.")
 _RAW = Option(("-R", "--raw"), "raw", "Values as they are: no escapes such as \\n or \\x07.")
@@ -292,6 +302,7 @@ _STORE = Command(
             (_WORDS,),
             raw=True,
         ),
+        _STORE_SERVE,
         Command("shell", "The interactive shell; takes commands from a pipe too.", "store.shell:shell", (_SOCKET,)),
     ),
 )

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import os
+
+from xenvm.errors import HostError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenbus.client import Store
     from xenvm.host.hyper import Hypervisor
+    from xenvm.host.plumbing import Plumbing
+
+VARIABLE = "XENVM_HOST"
+"""What the environment says of the host, where the command line does not: ``xen``, ``sim`` or ``sim:FOLDER``."""
+SIMULATED = "this machine has no Xen: the host is simulated, and no guest really runs"
+"""The notice of a host that nobody asked for."""
+_SIGNS = ("dev/xen/privcmd", "proc/xen", "sys/hypervisor/type")
+"""What is there under Xen, whether it can be used or not."""
 
 
 class Host:
-    """A hypervisor and its store; each is opened when it is first needed."""
+    """A hypervisor, its store and its plumbing; each is opened when it is first needed."""
 
+    notice = ""
+    """A line for the user, if there is something to know about this host."""
+    lasting = True
+    """Whether guests live on by themselves when this process ends, and need somebody to watch them."""
     _hyper: Hypervisor | None = None
     _store: Store | None = None
 
@@ -32,6 +48,13 @@ class Host:
             self._store = connect()
         return self._store
 
+    @property
+    def plumbing(self) -> Plumbing:
+        """Loop devices, bridges, scripts, locks."""
+        from xenvm.host import plumbing
+
+        return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
+
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""
         if self._store is not None:
@@ -52,6 +75,28 @@ class Host:
         self.close()
 
 
-def open_host() -> Host:
-    """The host that this process runs on."""
-    return Host()
+def open_host(choice: str | None = None) -> Host:
+    """The host that is meant by `choice`, or else by $XENVM_HOST: ``xen``, ``sim`` or ``sim:FOLDER``.
+
+    Where neither says anything it is the Xen of this machine, or a simulated one where there is none. HostError.
+    """
+    choice = choice or os.environ.get(VARIABLE) or ""
+    kind, _, folder = choice.partition(":")
+    if kind == "sim":
+        return _simulated(folder)
+    if choice not in ("", "xen"):
+        raise HostError(f"{choice!r} names no host: there are xen, sim and sim:FOLDER")
+    if choice == "xen" or under_xen():
+        return Host()
+    return _simulated("", SIMULATED)
+
+
+def under_xen(root: str = "/") -> bool:
+    """Whether this machine runs under Xen, as dom0 or as a guest."""
+    return any(os.path.exists(root + sign) for sign in _SIGNS)
+
+
+def _simulated(folder: str, notice: str = "") -> Host:
+    from xenvm.host.sim.host import open_world
+
+    return open_world(folder, notice)

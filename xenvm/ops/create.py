@@ -18,8 +18,6 @@ from xenvm.errors import DeviceError, HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
-from xenvm.host.plumbing.locks import host_lock
-from xenvm.host.plumbing.userdata import UserData
 from xenvm.ops import build
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
@@ -120,7 +118,7 @@ class Creation:
 
         From here on until the guest's name is in the store no other creation is under way, xl's neither.
         """
-        self._lock = host_lock()
+        self._lock = self.host.plumbing.locks.host_lock()
         self._pool = pool_number(self.host, self.plan.spec)
         self.plumbing.check()
         domains = self.host.hyper.domains()
@@ -155,9 +153,8 @@ class Creation:
 
     def _new_domain(self) -> Created:
         """A domain with a number that was not in use a moment ago: old watches might still act on it."""
-        from xenvm.host.plumbing.domids import recent
-
-        hyper, request, used = self.host.hyper, build.create_request(self.plan, self._pool), recent()
+        hyper, request = self.host.hyper, build.create_request(self.plan, self._pool)
+        used = self.host.plumbing.domids.recent()
         try:
             for _ in range(_DOMID_TRIES):
                 with Shield():
@@ -195,7 +192,7 @@ class Creation:
                 return bool(values[console]) and all(_back_end_ready(states[path], values[path]) for path in states)
 
             waited_for = ", ".join(["the console daemon", *states.values()])
-            follower.wait(ready, time.monotonic() + BACKEND_SECONDS, waited_for)
+            follower.wait(ready, store.clock() + BACKEND_SECONDS, waited_for)
         self.phases.done("wait for the back ends")
         self.plumbing.finish(self.domid)
         self._record()
@@ -204,7 +201,7 @@ class Creation:
     def _record(self) -> None:
         """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices."""
         spec = self.plan.spec.replace(uuid=self.plan.uuid)
-        UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
+        self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
 
     def _requests(self, rings: nodes.Ports) -> Iterator[Request]:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)

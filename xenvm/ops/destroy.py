@@ -6,15 +6,12 @@ Idempotent: whatever part of the domain is missing already is passed over.
 from __future__ import annotations
 
 import errno
-import time
 
 from xenbus import bus
 from xenbus.errors import StoreTimeout
 from xenbus.operations import checked
 from xenbus.request import Discard, List, Write
 from xenvm.errors import HypercallError, XenvmError
-from xenvm.host.plumbing.domids import remember
-from xenvm.host.plumbing.userdata import UserData
 from xenvm.ops.records import CONSOLES, belongings, known
 from xenvm.ops.unplumb import unplumb
 
@@ -49,11 +46,11 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
         pass  # It would only keep the guest from looking on.
     found = belongings(host, domid)
     vm = _vm_path(host, domid, uuid, found.vm)
-    _noting(troubles, remember, domid)
+    _noting(troubles, host.plumbing.domids.remember, domid)
     closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
     _close_back_ends(host, closing, [path for path in (f"/local/domain/{domid}", vm) if path], troubles)
     _remove_records(host, domid, found.devices)
-    _noting(troubles, UserData(domid, uuid).delete_all)
+    _noting(troubles, host.plumbing.userdata.UserData(domid, uuid).delete_all)
     _give_back(host, domid)
     if not _gone(host, domid):
         troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
@@ -81,7 +78,7 @@ def _gone(host: Host, domid: Domid) -> bool:
 
     if vanished(None):
         return True
-    deadline = time.monotonic() + GONE_SECONDS
+    deadline = host.store.clock() + GONE_SECONDS
     with host.store.follow(["@releaseDomain"]) as death:
         try:
             return death.wait(vanished, deadline, f"domain {domid} to go", every=_LOOK_SECONDS)
@@ -114,7 +111,7 @@ def _close_back_ends(host: Host, closing: Sequence[Record], nodes: Sequence[str]
     """
     if closing:
         host.store.transact(list(_farewells(closing)), checked=False)
-    began = time.monotonic()
+    began = host.store.clock()
     with host.store.follow(map(_state, closing)) as follower:
         host.store.batch_checked([Discard(path) for path in nodes])
         for device in closing:

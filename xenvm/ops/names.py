@@ -65,10 +65,8 @@ def check_free(
 
 def rename(host: Host, who: str, new_name: str) -> None:
     """Gives a domain another name, which must be free."""
-    from xenvm.host.plumbing.locks import host_lock
-
     check_name(new_name)
-    with host_lock():
+    with host.plumbing.locks.host_lock():
         info = find(host, who)
         check_free(host, host.hyper.domains(), new_name, None)
         host.store.retry(lambda tx: _rename(tx, info.domid, new_name))

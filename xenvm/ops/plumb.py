@@ -6,9 +6,6 @@ asks for the scripts, gets them run by the documented protocol (docs/misc/block-
 
 from __future__ import annotations
 
-import os
-import time
-
 from xenbus.frugal import Deferred
 from xenbus.request import List, Read, Write
 from xenvm.errors import DeviceError
@@ -59,15 +56,15 @@ class Plumbing:
     def check(self) -> None:
         """Refuses disks, bridges and scripts that are not there; takes the lock of the block scripts."""
         for disk in self._own_disks:
-            self._targets[disk.devid] = block.resolve(disk.target, _mode(disk))
+            self._targets[disk.devid] = self._host.plumbing.block.resolve(disk.target, _mode(disk))
         for nic in self._own_nics:
-            bridge.find_bridge(nic.bridge or "", f"vif {nic.devid}")
+            self._host.plumbing.bridge.find_bridge(nic.bridge or "", f"vif {nic.devid}")
         for device in self._scripted(Domid(0)):
             path = dict(device.back)["script"]
-            if not os.access(path, os.X_OK):
+            if not self._host.plumbing.scripts.is_program(path):
                 raise DeviceError(f"{device.kind} {device.devid}", f"its script {path} is no program on this host")
         if self._own_disks:
-            self._lock = block.lock()
+            self._lock = self._host.plumbing.block.lock()
 
     def questions(self, domains: Sequence[DomainInfo]) -> list[Request]:
         """What to ask the store about other guests' disks, in a round trip that is made anyway."""
@@ -86,7 +83,7 @@ class Plumbing:
         self._others = other_disks(self._host, paths) if paths else []
         for disk in self._own_disks:
             target = self._targets[disk.devid]
-            block.check_sharing(target, _mode(disk), vm=self._vm, others=self._others)
+            self._host.plumbing.block.check_sharing(target, _mode(disk), vm=self._vm, others=self._others)
 
     @property
     def _vm(self) -> str:
@@ -95,9 +92,9 @@ class Plumbing:
     def attach_disks(self) -> None:
         """Loop devices for the files, under the lock that `check` took."""
         for disk in self._own_disks:
-            target = self._targets[disk.devid]
+            target, attach = self._targets[disk.devid], self._host.plumbing.block.attach
             with Shield():
-                self._attached[disk.devid] = block.attach(target, _mode(disk), vm=self._vm, others=self._others)
+                self._attached[disk.devid] = attach(target, _mode(disk), vm=self._vm, others=self._others)
 
     def disks(self, domid: Domid) -> list[nodes.Device]:
         """The vbds; those plumbed here have their hotplug nodes already, so blkback opens them at once."""
@@ -123,21 +120,21 @@ class Plumbing:
     def finish(self, domid: Domid) -> None:
         """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
         self._wait_for_interfaces(domid)
-        requests = [request for nic in self._own_nics for request in _onto_bridge(domid, nic)]
+        requests = [request for nic in self._own_nics for request in _onto_bridge(self._host, domid, nic)]
         if requests:
             self._host.store.batch_checked(requests)
         for device in self._scripted(domid):
             script, gateway = dict(device.back)["script"], dict(device.back).get("gatewaydev", "")
             name = f"{device.kind} {device.devid}"
             task = scripts.HotplugDevice(name, script, device.kind, domid, device.devid, gateway)
-            scripts.attach(task, error_reader(self._host, device.backend))
+            self._host.plumbing.scripts.attach(task, error_reader(self._host, device.backend))
 
     def _wait_for_interfaces(self, domid: Domid) -> None:
         """netback says InitWait a moment before it makes its interface."""
         names = [bridge.interface_name(domid, nic.devid) for nic in self._plan.spec.nics]
         if names:
-            with bridge.LinkWatch() as links:
-                links.wait(names, time.monotonic() + INTERFACE_SECONDS)
+            with self._host.plumbing.bridge.LinkWatch() as links:
+                links.wait(names, self._host.store.clock() + INTERFACE_SECONDS)
 
     def undo(self) -> list[str]:
         """Gives back what no node in the store tells of yet; returns sentences about what would not go."""
@@ -185,10 +182,11 @@ def _hotplug_nodes(attachment: block.BlockAttachment | None) -> tuple[tuple[str,
     )
 
 
-def _onto_bridge(domid: Domid, nic: NicSpec) -> list[Request]:
+def _onto_bridge(host: Host, domid: Domid, nic: NicSpec) -> list[Request]:
     """Plugs one vif; the writes that tell both ends."""
     interface = bridge.interface_name(domid, nic.devid)
-    port = bridge.add(interface, nic.bridge or "", device=f"vif {nic.devid}", mtu=nic.mtu, vifname=nic.vifname)
+    bridges, device = host.plumbing.bridge, f"vif {nic.devid}"
+    port = bridges.add(interface, nic.bridge or "", device=device, mtu=nic.mtu, vifname=nic.vifname)
     back_end = f"/local/domain/0/backend/vif/{domid}/{nic.devid}"
     requests: list[Request] = [Write(f"{back_end}/hotplug-status", "connected")]
     if port.mtu != (nic.mtu or nodes.DEFAULT_MTU):

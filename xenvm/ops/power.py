@@ -5,8 +5,6 @@ Protocol: Xen's docs/misc/xenstore-paths.pandoc, ``~/control/shutdown``.
 
 from __future__ import annotations
 
-import time
-
 from xenbus.errors import StoreTimeout
 from xenbus.request import Read, Write
 from xenvm.errors import DomainError
@@ -38,7 +36,7 @@ def request(host: Host, guests: Sequence[DomainInfo], command: str, *, seconds: 
     host.store.transact(lambda tx: _commands(tx, list(paths), command))
     with host.store.follow(list(paths)) as follower:
         try:
-            follower.wait(lambda values: not deaf(values), time.monotonic() + seconds, f"the {command} to be taken")
+            follower.wait(lambda values: not deaf(values), host.store.clock() + seconds, f"the {command} to be taken")
         except StoreTimeout as error:
             for domid in deaf(follower.values):
                 error.add_note(f"domain {domid} does not listen on control/shutdown; `xenvm destroy {domid}` ends it")
@@ -54,7 +52,7 @@ def _commands(tx: Transaction, paths: list[str], command: str) -> list[Request]:
 def wait_down(host: Host, domids: Iterable[Domid], *, seconds: float | None = None) -> None:
     """Waits until each domain has shut down or is gone; for ever without `seconds`."""
     pending = list(domids)
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = None if seconds is None else host.store.clock() + seconds
     with host.store.follow(["@releaseDomain"]) as follower:
 
         def all_down(_: Mapping[str, bytes | None]) -> bool:

@@ -21,17 +21,15 @@ def unplumb(host: Host, record: Record) -> None:
         return
     script = record.facts.get("script", "")
     if record.kind == "vbd" and script in ("", BLOCK_SCRIPT):
-        _free_loop_device(record)
+        _free_loop_device(host, record)
     elif record.kind == "vbd" or script not in ("", VIF_SCRIPT) or _vif_script_was_run(record):
         _run_script(host, record, script)
     # Else netback has removed the interface, and with it the bridge's port.
 
 
-def _free_loop_device(record: Record) -> None:
+def _free_loop_device(host: Host, record: Record) -> None:
     if record.node:
-        from xenvm.host.plumbing import block
-
-        block.detach(record.node, record.facts.get("params", ""))
+        host.plumbing.block.detach(record.node, record.facts.get("params", ""))
 
 
 def _vif_script_was_run(record: Record) -> bool:
@@ -44,8 +42,7 @@ def _vif_script_was_run(record: Record) -> bool:
 
 
 def _run_script(host: Host, record: Record, script: str) -> None:
-    from xenvm.host.plumbing import scripts
-
+    scripts = host.plumbing.scripts
     gateway = record.facts.get("gatewaydev", "")
     task = scripts.HotplugDevice(record.name, script, record.back_kind, record.domid, record.devid, gateway)
     scripts.detach(task, error_reader(host, record.backend))

@@ -108,3 +108,28 @@ def test_nothing_raises_and_messages_are_printable(untrusted: bytes | str | None
     parse.parse_path_under(untrusted, "/a")
     text = parse.shown(untrusted)
     assert text.isascii() and text.isprintable() and len(text) <= 10 * parse.SHOWN_MAX + 5
+
+
+@pytest.mark.parametrize(
+    "value, text, word, flag, device",
+    [
+        (None, None, None, None, None),
+        (b"", "", None, None, None),
+        (b"7", "7", 7, True, None),
+        (b"0", "0", 0, False, None),
+        (b"4294967296", "4294967296", None, True, None),
+        (b"fd:3", "fd:3", None, None, (0xFD, 3)),
+        (b"123456789:1", "123456789:1", None, None, None),
+        (b"+1:1", "+1:1", None, None, None),
+        (b"a\nb", None, None, None, None),
+        (b"\xff", None, None, None, None),
+        (b"x" * 5000, None, None, None, None),
+    ],
+)
+def test_texts_words_flags_and_devices(
+    value: bytes | None, text: str | None, word: int | None, flag: bool | None, device: tuple[int, int] | None
+) -> None:
+    assert parse.parse_text(value) == text
+    assert parse.parse_word(value) == word
+    assert parse.parse_flag(value) is flag
+    assert parse.parse_device(value) == device

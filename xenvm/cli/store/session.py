@@ -178,7 +178,7 @@ def opener(socket: str | None) -> Callable[[], Source]:
     """What opens the store at a socket, or this host's."""
     if socket is not None:
         return lambda: SocketSource(socket)
-    from xenvm.host.open import open_host
+    from xenvm.cli.run import open_host
 
     return open_host
 

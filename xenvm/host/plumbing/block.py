@@ -17,7 +17,7 @@ from xenvm.host.plumbing.locks import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 LOCK = "/var/run/xen-hotplug/block"
 _MOUNTINFO = "/proc/self/mountinfo"
@@ -111,6 +111,17 @@ def check_sharing(target: BlockTarget, mode: str, *, vm: str, others: Iterable[O
     mount = _mounted(devices, writers_only=wanted == "r")
     if mount is not None:
         raise DeviceError(target.path, f"is mounted on {mount} in this host, so no guest can have it {use}")
+    check_others(target, mode, devices, vm=vm, others=others)
+
+
+def check_others(
+    target: BlockTarget, mode: str, devices: Mapping[int, str], *, vm: str, others: Iterable[OtherDisk]
+) -> None:
+    """The half that is about other guests; `devices`: the target's device numbers, and their paths."""
+    wanted = canonical_mode(mode)
+    if wanted == "!":
+        return
+    use = "read-write" if wanted == "w" else "read-only"
     texts = {physical_device(device): path for device, path in devices.items()}
     for other in others:
         conflicts = wanted == "w" or canonical_mode(other.mode) == "w"

@@ -59,7 +59,7 @@ def attach(
         try:
             # For good: a pty that echoes would feed the guest its own output.
             _make_raw(pty)
-            with _RawTerminal(stdin) as terminal:
+            with RawTerminal(stdin) as terminal:
                 return _Session(pty, stdin, stdout, escape if terminal.is_tty else None).run(stop_fd)
         finally:
             os.close(pty)
@@ -201,7 +201,7 @@ def _open_pty(path: str, device: str) -> int:
     return fd
 
 
-class _RawTerminal:
+class RawTerminal:
     """Passes every byte of a terminal as it is, and puts it back at the end; anything else is left alone."""
 
     def __init__(self, fd: int) -> None:
@@ -214,7 +214,7 @@ class _RawTerminal:
         """Whether this is a terminal at all."""
         return self._before is not None
 
-    def __enter__(self) -> _RawTerminal:
+    def __enter__(self) -> RawTerminal:
         if self.is_tty:
             try:
                 for number in (signal.SIGTERM, signal.SIGHUP):

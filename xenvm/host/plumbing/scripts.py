@@ -63,6 +63,11 @@ def script_path(script: str) -> str:
     return os.path.join(FOLDER, script)
 
 
+def is_program(path: str) -> bool:
+    """Whether a script can be run on this host."""
+    return os.access(path, os.X_OK)
+
+
 def attach(device: HotplugDevice, read_error: Callable[[], str | None], timeout: float = TIMEOUT) -> None:
     """Runs the script that makes a device usable; `read_error` reads the back end's ``hotplug-error``.
 

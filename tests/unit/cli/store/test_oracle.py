@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import xenstored
+from tests.support.realstore import missing
 from tests.unit.cli.conftest import Xenvm
 from xenbus.client import connect
 from xenbus.perm import parse_perms
 from xenbus.usage import limits, usage
 
-pytestmark = pytest.mark.skipif(bool(xenstored.missing()), reason=xenstored.missing())
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 VALUES = {
     "a": b"plain",

@@ -76,6 +76,7 @@ def test_lock_of_a_domain_that_is_gone(data: UserData, tmp_path: Path) -> None:
 
 
 def test_failure_names_the_file_and_the_domain(tmp_path: Path) -> None:
-    data = UserData(Domid(7), UUID, str(tmp_path / "none"))
-    with pytest.raises(DomainError, match="cannot write the userdata xl of domain 7: No such file"):
+    (tmp_path / "file").touch()
+    data = UserData(Domid(7), UUID, str(tmp_path / "file"))
+    with pytest.raises(DomainError, match="cannot write the userdata xl of domain 7: File exists"):
         data.write("xl", b"x")

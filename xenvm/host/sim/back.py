@@ -1,0 +1,92 @@
+"""What back ends in domain 0 have in common: the driver of one kind, and its devices on a side of the hypervisor."""
+
+from __future__ import annotations
+
+from xenbus.devicebus import Bus
+from xenbus.driver import Backend
+from xenbus.errors import DeviceFault, StoreError
+from xenbus.parse import parse_word
+from xenbus.watcher import Watcher
+from xenvm.errors import HypercallError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xenbus.client import Store
+    from xenbus.driver import End
+    from xenvm.host.sim.sides import BackSide
+
+
+class GuestBackend(Backend):
+    """A back end with a hypervisor under it, which its driver sets before the first step."""
+
+    faults = (DeviceFault, StoreError, HypercallError, OSError)
+
+    if TYPE_CHECKING:
+        side: BackSide
+
+    def map_ring(self, untrusted_ref: bytes | None) -> tuple[int, memoryview]:
+        """(grant reference, page) of what the front end says is a ring."""
+        ref = parse_word(untrusted_ref)
+        if ref is None:
+            raise DeviceFault(f"{self.peer} has no sensible reference to a ring")
+        return ref, self.side.map_grant(self.remote, ref)
+
+    def bind_port(self, untrusted_port: bytes | None) -> None:
+        """Binds to the front end's event channel."""
+        port = parse_word(untrusted_port)
+        if port is None:
+            raise DeviceFault(f"{self.peer} has no sensible event channel")
+        self.use_port(self.side.bind(self.remote, port))
+
+    def tell(self, wanted: bool) -> None:
+        """Notifies the front end if that is `wanted`."""
+        if wanted and self.port is not None:
+            self.side.notify(self.port)
+
+    def let_go(self) -> None:
+        """See End."""
+        port = self.port
+        super().let_go()
+        if port is not None:
+            self.side.unbind(port)
+
+
+class BackDriver:
+    """Serves all devices below ``backend/<kind>`` of domain 0; a peer of the simulated world."""
+
+    def __init__(
+        self, kind: str, store: Store, side: BackSide, make: Callable[[Bus, str], GuestBackend | None]
+    ) -> None:
+        self.messages: list[str] = []
+        """What went wrong with devices, oldest first, the last few."""
+        self._side, self._make = side, make
+        self._watcher = Watcher(store)
+        self._bus = Bus(self._watcher, f"backend/{kind}", self._probe, self._report)
+
+    @property
+    def devices(self) -> dict[str, End]:
+        """Back ends by path, as ``backend/vbd/5/51712``."""
+        return self._bus.ends
+
+    def step(self) -> bool:
+        """See Peer."""
+        return self._watcher.step() | self._bus.step(self._side.pending())
+
+    def due(self) -> float | None:
+        """See Peer."""
+        return None
+
+    def close(self) -> None:
+        """Gives up all that is mapped; the front ends are not told, another driver can go on."""
+        self._bus.close()
+
+    def _probe(self, bus: Bus, path: str) -> GuestBackend | None:
+        end = self._make(bus, path)
+        if end is not None:
+            end.side = self._side
+        return end
+
+    def _report(self, message: str) -> None:
+        self.messages = [*self.messages[-99:], message]

@@ -1,0 +1,124 @@
+"""A simulated world between processes: one locked folder with a snapshot, and the guests' memory as files with holes.
+
+All is written when a command ends; one that is killed has changed nothing. Nobody but its owner can read it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from xenvm.errors import HostError
+from xenvm.host.sim.machine import DEFAULT, machine_from
+from xenvm.host.sim.memory import Ram
+from xenvm.host.sim.world import World, world_from
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from xenvm.host.sim.machine import Machine
+    from xenvm.types import Domid
+
+SNAPSHOT, MACHINE = "world.json", "machine.json"
+_FORMAT = 1
+_RAM = "ram-"
+
+
+def usual_folder() -> str:
+    """Where a user's own world is: xenvm/sim in the user's state folder (XDG_STATE_HOME)."""
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "xenvm", "sim")
+
+
+class WorldFolder:
+    """The folder, locked from the beginning until `close`."""
+
+    def __init__(self, path: str) -> None:
+        """Waits until no other process has it; HostError if it cannot be used."""
+        self.path = os.path.abspath(path)
+        try:
+            os.makedirs(self.path, mode=0o700, exist_ok=True)
+            if os.stat(self.path).st_uid != os.geteuid():
+                raise HostError(f"{self.path} belongs to somebody else: it cannot keep a simulated host")
+            self._lock = self._take_lock()
+        except OSError as error:
+            raise HostError(f"{self.path} cannot keep a simulated host: {error.strerror}") from error
+        self._text = ""
+
+    def _take_lock(self) -> int:
+        import fcntl
+
+        fd = os.open(self._file("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def load(self) -> World:
+        """The world as it was left, or a new one, made of what `machine.json` says."""
+        try:
+            with open(self._file(SNAPSHOT), encoding="utf-8") as file:
+                self._text = file.read()
+        except FileNotFoundError:
+            return World(self._machine(), ram=self._ram, files=lambda: self.path)
+        state = _parse(self._text, self._file(SNAPSHOT))
+        if state.get("format") != _FORMAT:
+            raise HostError(f"{self._file(SNAPSHOT)} was written by another version of xenvm: remove {self.path}")
+        return world_from(state, ram=self._ram, files=lambda: self.path)
+
+    def save(self, world: World) -> None:
+        """Writes the snapshot, if anything has changed; whole or not at all."""
+        from json import dumps
+
+        text = dumps({"format": _FORMAT, **world.state()}, separators=(",", ":"))
+        if text == self._text:
+            return
+        for domain in world.hyper.all.values():
+            domain.ram.save()
+        fresh = self._file(SNAPSHOT + ".new")
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(fresh, self._file(SNAPSHOT))
+        self._text = text
+        self._sweep({f"{_RAM}{domid}" for domid in world.hyper.all})
+
+    def close(self) -> None:
+        """Lets others have it."""
+        fd, self._lock = self._lock, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _sweep(self, wanted: set[str]) -> None:
+        """Removes the memory of guests that are no more."""
+        for name in os.listdir(self.path):
+            if name.startswith(_RAM) and name not in wanted:
+                os.unlink(self._file(name))
+
+    def _ram(self, domid: Domid, written: Iterable[tuple[int, int]]) -> Ram:
+        return Ram(self._file(f"{_RAM}{domid}"), written)
+
+    def _machine(self) -> Machine:
+        try:
+            with open(self._file(MACHINE), encoding="utf-8") as file:
+                return machine_from(_parse(file.read(), self._file(MACHINE)))
+        except FileNotFoundError:
+            return DEFAULT
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.path, name)
+
+
+def _parse(text: str, path: str) -> dict[str, Any]:
+    from json import loads
+
+    try:
+        fields = loads(text)
+    except ValueError as error:
+        raise HostError(f"{path} is no JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise HostError(f"{path} does not describe a simulated host")
+    return fields

@@ -1,0 +1,77 @@
+"""A simulated host as the toolstack sees it: of a folder for commands, in memory for tests."""
+
+from __future__ import annotations
+
+import os
+
+from xenvm.host.open import Host
+from xenvm.host.sim.behaviour import parse_behaviour
+from xenvm.host.sim.folder import WorldFolder, usual_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenbus.client import Store
+    from xenvm.host.hyper import Hypervisor
+    from xenvm.host.plumbing import Plumbing
+    from xenvm.host.sim.world import World
+
+GUESTS = "XENVM_SIM_GUESTS"
+"""How guests behave that a command starts: see `parse_behaviour`."""
+
+
+class SimHost(Host):
+    """A Host over a world, which may have a folder."""
+
+    lasting = False
+
+    def __init__(self, world: World, folder: WorldFolder | None = None, notice: str = "") -> None:
+        self.world, self.notice = world, notice
+        self._folder = folder
+        self._hyper: Hypervisor = world.hyper
+
+    @property
+    def hyper(self) -> Hypervisor:
+        """The hypervisor."""
+        return self._hyper
+
+    def intercept(self, hyper: Hypervisor) -> None:
+        """Puts something in front of the hypervisor, such as what records its calls."""
+        self._hyper = hyper
+
+    @property
+    def store(self) -> Store:
+        """A connection of domain 0."""
+        return self.world.store
+
+    @property
+    def plumbing(self) -> Plumbing:
+        """Everything else, simulated as well."""
+        return self.world.plumbing
+
+    def reconnect(self) -> None:
+        """A new connection to the store."""
+        self.world.store.close()
+        self.world.store = self.world.client()
+
+    def close(self) -> None:
+        """The end of the command: what became of the world is kept in its folder, if it has one."""
+        try:
+            if self._folder is not None:
+                self._folder.save(self.world)
+        finally:
+            self.world.close()
+            if self._folder is not None:
+                self._folder.close()
+
+
+def open_world(path: str = "", notice: str = "") -> SimHost:
+    """The simulated host in a folder, the user's own one if none is given; waits while another process has it."""
+    folder = WorldFolder(path or usual_folder())
+    try:
+        behaviour = parse_behaviour(os.environ.get(GUESTS, ""))
+        world = folder.load()
+        world.behaviour = behaviour
+        return SimHost(world, folder, notice)
+    except BaseException:
+        folder.close()
+        raise

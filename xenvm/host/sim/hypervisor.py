@@ -1,0 +1,103 @@
+"""The simulated hypervisor: the whole contract, with Xen's rules and error numbers, in this process' memory."""
+
+from __future__ import annotations
+
+from xenvm.host.hyper import PhysInfo, VersionInfo, XenVersion
+from xenvm.host.sim.devices import DeviceOperations
+from xenvm.host.sim.domain import domain_from
+from xenvm.host.sim.machine import DEFAULT, Machine
+from xenvm.host.sim.memory import Ram
+from xenvm.host.sim.physmap import MemoryOperations
+from xenvm.types import DOM0, Domid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    RamMaker = Callable[[Domid, Iterable[tuple[int, int]]], Ram]
+    """Makes a domain's memory; the ranges are frames whose content is there already."""
+
+_LOG = b"(XEN) This is a simulated Xen: no guest really runs on it.\n"
+
+
+def _in_memory(_domid: Domid, _written: Iterable[tuple[int, int]]) -> Ram:
+    return Ram()
+
+
+class SimHypervisor(MemoryOperations, DeviceOperations):
+    """Implements xenvm.host.hyper.Hypervisor. One thread at a time, but for `fill`."""
+
+    version: XenVersion
+
+    def __init__(self, machine: Machine = DEFAULT, ram: RamMaker = _in_memory) -> None:
+        super().__init__(machine, lambda domid: ram(domid, ()))
+        self.version = machine.version
+        self._ram = ram
+        self._log = _LOG
+
+    def version_info(self) -> VersionInfo:
+        """The texts of the xen_version hypercall."""
+        return self.machine.texts
+
+    def capabilities(self) -> str:
+        """What guests this Xen can run."""
+        return self.machine.texts.capabilities
+
+    def physinfo(self) -> PhysInfo:
+        """Resources of the host."""
+        machine = self.machine
+        total = (machine.memory + machine.dom0_memory) * 256
+        return PhysInfo(
+            machine.cpus,
+            machine.cpus - 1,
+            total,
+            self.free_pages,
+            cores_per_socket=machine.cpus,
+            cpu_khz=62500,
+            capabilities=machine.capabilities,
+        )
+
+    def scheduler(self) -> str:
+        """Name of the host's default scheduler."""
+        return "credit2"
+
+    def free_cpus(self) -> int:
+        """How many CPUs are in no cpupool."""
+        return self.machine.cpus - len(frozenset().union(*self.machine.cpupools.values()))
+
+    def cpupools(self) -> dict[int, frozenset[int]]:
+        """CPUs of each cpupool by its number."""
+        return self.machine.cpupools
+
+    def console_ring(self, *, clear: bool = False) -> bytes:
+        """Xen's own log."""
+        log = self._log
+        if clear:
+            self._log = b""
+        return log
+
+    def close(self) -> None:
+        """The world lives on: its owner closes it."""
+
+    # Snapshots.
+
+    def state(self) -> dict[str, Any]:
+        """All of it but the guests' memory, as JSON has it. Back ends let go of everything, and the dead are gone."""
+        dead = [domain for domain in self.all.values() if domain.dying]
+        return {
+            "rotor": self.rotor,
+            "free_pages": self.free_pages + sum(domain.tot_pages for domain in dead),
+            "channels": self.channels.state(),
+            "domains": {
+                str(domid): domain.state() for domid, domain in self.all.items() if domid != DOM0 and not domain.dying
+            },
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """What `state` gave, over the same machine."""
+        self.rotor, self.free_pages = state["rotor"], state["free_pages"]
+        self.channels.restore(state["channels"])
+        for text, fields in state["domains"].items():
+            domid = Domid(int(text))
+            self.all[domid] = domain_from(domid, fields, self._ram(domid, fields["written"]))

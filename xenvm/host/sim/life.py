@@ -1,0 +1,256 @@
+"""Domains and their vCPUs in the simulated Xen: life, limits, state (the rules of Xen's domctl.h and sched.h)."""
+
+from __future__ import annotations
+
+from errno import EBUSY, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW, ESRCH
+
+from xenvm.errors import HypercallError
+from xenvm.host.hyper import Created, CreateRequest, DomainInfo, VcpuContext, VcpuInfo
+from xenvm.host.sim.domain import SimDomain
+from xenvm.host.sim.events import EventChannels
+from xenvm.host.sim.memory import Ram
+from xenvm.types import DOM0, PAGE_SIZE, Domid, KiB
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xenvm.host.sim.machine import Machine
+
+FIRST_RESERVED = 0x7FF0
+_MOST_PAUSES = 255
+_MOST_SPIS = 960
+_FIRST_POOL_PAGES = 16
+"""What Xen puts into the pool of page tables by itself, up to 4.17."""
+
+
+class DomainOperations:
+    """The table of domains, and what is done to them."""
+
+    def __init__(self, machine: Machine, ram: Callable[[Domid], Ram]) -> None:
+        """`ram` makes the memory of a new domain."""
+        self.machine, self._new_ram = machine, ram
+        self.free_pages = machine.memory * 256
+        self.channels = EventChannels()
+        self.all: dict[Domid, SimDomain] = {}
+        self.rotor = 1
+        """Where the search for a free domid begins: Xen does not give one out again at once."""
+        self.on_run: Callable[[Domid], object] = lambda domid: None
+        """Told of each domain that begins, or goes on, to run."""
+        self.on_death: Callable[[Domid], object] = lambda domid: None
+        """Told of each domain that shuts down, dies or is gone (VIRQ_DOM_EXC)."""
+        self.all[DOM0] = self._dom0()
+
+    def _dom0(self) -> SimDomain:
+        pages, cpus = self.machine.dom0_memory * 256, self.machine.cpus
+        request = CreateRequest("00000000-0000-0000-0000-000000000000", cpus, self.machine.gic)
+        dom0 = SimDomain(DOM0, request, Ram())
+        dom0.bits, dom0.vcpus, dom0.online, dom0.pauses, dom0.started = 64, cpus, set(range(cpus)), 0, True
+        dom0.tot_pages = dom0.max_pages = pages
+        return dom0
+
+    def _get(self, operation: str, domid: Domid) -> SimDomain:
+        domain = self.all.get(domid)
+        if domain is None:
+            raise HypercallError(operation, ESRCH, domid=domid, detail="no such domain")
+        return domain
+
+    def _other(self, operation: str, domid: Domid) -> SimDomain:
+        """A domain that is not domain 0, which may not do this to itself."""
+        if domid == DOM0:
+            raise HypercallError(operation, EINVAL, domid=domid, detail="domain 0 cannot do this to itself")
+        return self._get(operation, domid)
+
+    # Questions.
+
+    def domains(self) -> list[DomainInfo]:
+        """All domains, in the order of their domids."""
+        return [self.all[domid].info for domid in sorted(self.all)]
+
+    def domain(self, domid: Domid) -> DomainInfo | None:
+        """One domain, or None if there is none with exactly this domid."""
+        domain = self.all.get(domid)
+        return None if domain is None else domain.info
+
+    def vcpus(self, domid: Domid) -> list[VcpuInfo]:
+        """All vCPUs of a domain, offline ones too."""
+        domain, every = self._get("getvcpuinfo", domid), frozenset(range(self.machine.cpus))
+        runs = domid == DOM0
+        return [
+            VcpuInfo(
+                vcpu,
+                online=vcpu in domain.online,
+                blocked=vcpu in domain.online and not runs,
+                running=runs,
+                cpu_time=domain.cpu_time // max(1, domain.vcpus),
+                cpu=vcpu % self.machine.cpus,
+                hard=domain.hard.get(vcpu, every),
+                soft=domain.soft.get(vcpu, every),
+            )
+            for vcpu in range(domain.vcpus)
+        ]
+
+    # Life.
+
+    def create(self, request: CreateRequest) -> Created:
+        """Makes a domain: paused, no vCPUs, no memory."""
+        if request.domid is not None and (request.domid in self.all or request.domid >= FIRST_RESERVED):
+            raise HypercallError("createdomain", EEXIST, domid=request.domid, detail="the domid is taken")
+        # A domid is used up even if the creation is refused then.
+        domid = self._next_domid() if request.domid is None else request.domid
+        request = request.replace(gic_version=request.gic_version or self.machine.gic)
+        self._check(request)
+        pool = _FIRST_POOL_PAGES if self.machine.xen < (4, 18) else 0
+        if pool > self.free_pages:
+            raise HypercallError("createdomain", ENOMEM, detail="Xen has no memory left for it")
+        domain = SimDomain(domid, request, self._new_ram(domid))
+        domain.pool = pool
+        self.free_pages -= pool
+        self.all[domid] = domain
+        self.channels.add(domid, request.max_evtchn_port)
+        return Created(domid, request.gic_version, 0)
+
+    def _check(self, request: CreateRequest) -> None:
+        if request.gic_version != self.machine.gic:
+            raise HypercallError("createdomain", ENODEV, detail="the host cannot provide this GIC version")
+        wrong = (
+            not 0 < request.max_vcpus <= self.machine.max_vcpus,
+            not 0 <= request.nr_spis <= _MOST_SPIS,
+            request.max_grant_version != 1 or request.max_grant_frames == 0,
+            request.iommu and not self.machine.iommu,
+            not self.machine.cpupools.get(request.cpupool),
+        )
+        if any(wrong):
+            reason = "too many vCPUs for the GIC, more than 960 SPIs, or passthrough without an IOMMU"
+            raise HypercallError("createdomain", EINVAL, detail=reason)
+
+    def _next_domid(self) -> Domid:
+        for _ in range(FIRST_RESERVED):
+            domid, self.rotor = Domid(self.rotor), self.rotor + 1
+            if self.rotor >= FIRST_RESERVED:
+                self.rotor = 1
+            if domid not in self.all:
+                return domid
+        raise HypercallError("createdomain", EEXIST, detail="all domids are in use")
+
+    def destroy(self, domid: Domid) -> None:
+        """Ends a domain; it stays while others map pages of it."""
+        domain = self._other("destroydomain", domid)
+        if domain.dying:
+            return
+        domain.dying = True
+        self.channels.remove(domid)
+        self.free_pages += domain.tot_pages - domain.held + domain.pool
+        domain.tot_pages, domain.pool = domain.held, 0
+        domain.frames.remove(0, 1 << 52)
+        if not domain.held:
+            self._bury(domain)
+        self.on_death(domid)
+
+    def _bury(self, domain: SimDomain) -> None:
+        del self.all[domain.domid]
+        domain.ram.release()
+
+    def hold(self, domain: SimDomain, pages: int) -> None:
+        """Another domain maps pages of this one."""
+        domain.held += pages
+
+    def let_go(self, domain: SimDomain, pages: int) -> None:
+        """It maps them no more: a dead domain may vanish now."""
+        domain.held -= pages
+        if domain.dying:
+            domain.tot_pages -= pages
+            self.free_pages += pages
+            if not domain.held:
+                self._bury(domain)
+                self.on_death(domain.domid)
+
+    def pause(self, domid: Domid) -> None:
+        """Raises the pause count by one."""
+        domain = self._other("pausedomain", domid)
+        if domain.pauses == _MOST_PAUSES:
+            raise HypercallError("pausedomain", EOVERFLOW, domid=domid)
+        domain.pauses += 1
+
+    def unpause(self, domid: Domid) -> None:
+        """Lowers the pause count by one; the first time that it gets to zero, the domain is complete and runs."""
+        domain = self._other("unpausedomain", domid)
+        if not domain.pauses:
+            raise HypercallError("unpausedomain", EINVAL, domid=domid, detail="the domain is not paused")
+        domain.pauses -= 1
+        if not domain.pauses:
+            domain.started = True
+            self.on_run(domid)
+
+    def shutdown(self, domid: Domid, reason: int) -> None:
+        """Stops all vCPUs and latches `reason`; the first reason wins."""
+        domain = self._other("remote_shutdown", domid)
+        if domain.code is None and not domain.dying:
+            domain.code = reason & 0xFF
+            self.on_death(domid)
+
+    def resume(self, domid: Domid) -> None:
+        """Clears the shutdown state of a suspended domain."""
+        domain = self._other("resumedomain", domid)
+        domain.code = None
+        if domain.runs:
+            self.on_run(domid)
+
+    # Limits and vCPUs.
+
+    def set_max_vcpus(self, domid: Domid, count: int) -> None:
+        """Allocates the vCPUs; `count` must be that of `create`."""
+        domain = self._get("max_vcpus", domid)
+        if count != domain.request.max_vcpus:
+            detail = "not the number that the domain was created with"
+            raise HypercallError("max_vcpus", EINVAL, domid=domid, detail=detail)
+        domain.vcpus = count
+
+    def set_address_size(self, domid: Domid, bits: int) -> None:
+        """64 or 32; refused before `set_max_vcpus`, as a real host would not survive it."""
+        domain = self._get("set_address_size", domid)
+        if not domain.vcpus:
+            raise HypercallError("set_address_size", EINVAL, domid=domid, detail="set_max_vcpus must come first")
+        if domain.tot_pages:
+            raise HypercallError("set_address_size", EBUSY, domid=domid, detail="the domain owns memory already")
+        if bits != 64 and (bits != 32 or not self.machine.arm32):
+            raise HypercallError("set_address_size", EINVAL, domid=domid, detail="no such guests on this host")
+        domain.bits = bits
+
+    def set_max_mem(self, domid: Domid, limit: KiB) -> None:
+        """How much memory the domain may own, whatever it owns now."""
+        self._get("max_mem", domid).max_pages = limit // 4
+
+    def set_paging_pool(self, domid: Domid, size: int) -> None:
+        """Size in bytes of the pool of p2m page tables; a multiple of 4096."""
+        domain, name = self._get("set_paging_mempool_size", domid), "set_paging_mempool_size"
+        if size % PAGE_SIZE:
+            raise HypercallError(name, EINVAL, domid=domid, detail="not a whole number of pages")
+        pages = size // PAGE_SIZE
+        if pages < len(domain.tables) or pages - domain.pool > self.free_pages:
+            raise HypercallError(name, ENOMEM, domid=domid, detail="Xen has no memory left for it")
+        self.free_pages -= pages - domain.pool
+        domain.pool = pages
+
+    def set_affinity(self, domid: Domid, vcpu: int, hard: frozenset[int] | None, soft: frozenset[int] | None) -> None:
+        """Where a vCPU may run; None leaves that half alone."""
+        if hard is None and soft is None:
+            return
+        domain = self._get("setvcpuaffinity", domid)
+        pool = self.machine.cpupools[domain.cpupool]
+        usable = vcpu < domain.vcpus and all(cpus is None or cpus & pool for cpus in (hard, soft))
+        if not usable:
+            detail = "none of these CPUs is in the domain's pool"
+            raise HypercallError("setvcpuaffinity", EINVAL, domid=domid, detail=detail)
+        for kept, cpus in ((domain.hard, hard), (domain.soft, soft)):
+            if cpus is not None:
+                kept[vcpu] = cpus & pool
+
+    def set_entry(self, domid: Domid, context: VcpuContext) -> None:
+        """Sets the registers of vCPU 0 and puts it online."""
+        domain = self._other("setvcpucontext", domid)
+        if not domain.vcpus or context.bits != domain.bits or (context.pc | context.dtb) >> domain.bits:
+            detail = "the domain is not of this width, or has no vCPUs"
+            raise HypercallError("setvcpucontext", EINVAL, domid=domid, detail=detail)
+        domain.entry = context
+        domain.online.add(0)

@@ -1,0 +1,245 @@
+"""Loop devices, bridges, scripts, locks and files of a simulated host: nothing of the machine is touched.
+
+The parts have the names and signatures of the modules of xenvm/host/plumbing. Their rules stay the real ones: which
+disks may be shared, what can be a disk. Scripts are not run; what they would have told the back end is written.
+"""
+
+from __future__ import annotations
+
+import os
+
+from xenbus.request import Write
+from xenvm.errors import DeviceError, WaitTimeout
+from xenvm.host.plumbing import block, scripts
+from xenvm.host.plumbing.bridge import BridgePort
+from xenvm.host.plumbing.locks import FileLock, HostLock
+from xenvm.host.plumbing.loop import LoopDevice
+from xenvm.host.plumbing.userdata import UserData
+from xenvm.types import Domid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Self
+
+    from xenbus.client import Store
+    from xenvm.host.plumbing import Console
+
+_LOOP_MAJOR = 7
+_LOOPS = "/dev/simloop"
+"""How the loop devices are called: never as one of this machine."""
+_BRIDGE, _MTU = "xenbr0", 1500
+_REUSE_SECONDS = 60.0
+"""How long a domid is not given to a new guest, as in libxl."""
+
+
+class SimPlumbing:
+    """All of it, over the state that outlives a process."""
+
+    def __init__(self, store: Callable[[], Store], clock: Callable[[], float], folder: Callable[[], str]) -> None:
+        """`store` gives a connection of domain 0, `folder` where the files of domains may lie."""
+        self.locks, self.bridge = Locks(), Bridge(clock)
+        self.block, self.scripts = Block(), Scripts(store)
+        self.domids, self.userdata = Domids(clock), UserDatas(folder)
+        self.console: Console
+        """The console client; the world puts it in."""
+
+    def state(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"loops": self.block.loops, "domids": self.domids.used}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """What `state` gave."""
+        self.block.loops = {node: (path, readonly) for node, (path, readonly) in state["loops"].items()}
+        self.domids.used = [(when, Domid(domid)) for when, domid in state["domids"]]
+
+
+class NoHostLock(HostLock):
+    """No lock: whoever has the world has all of it."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+
+
+class NoFileLock(FileLock):
+    """The same for a lock of another kind."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+
+
+class Locks:
+    """See xenvm.host.plumbing.locks."""
+
+    def host_lock(self) -> HostLock:
+        """The lock over memory and building."""
+        return NoHostLock()
+
+
+class Block:
+    """See xenvm.host.plumbing.block."""
+
+    def __init__(self) -> None:
+        self.loops: dict[str, tuple[str, bool]] = {}
+        """Loop device -> its file, and whether it is read-only."""
+
+    def resolve(self, target: str, mode: str) -> block.BlockTarget:
+        """Looks at a disk's target."""
+        return block.resolve(target, mode)
+
+    def lock(self) -> FileLock:
+        """The lock of the block scripts."""
+        return NoFileLock()
+
+    def check_sharing(
+        self, target: block.BlockTarget, mode: str, *, vm: str, others: Iterable[block.OtherDisk]
+    ) -> None:
+        """Refuses a disk that another guest, or this machine, uses in a way that would destroy data."""
+        others = list(others)
+        if target.kind == "phy":
+            block.check_sharing(target, mode, vm=vm, others=others)
+            return
+        devices = {_number(node): node for node, (path, _) in self.loops.items() if path == target.path}
+        # No file system of the machine is on a simulated device: only its path could be mounted, so that is left out.
+        block.check_others(target, mode, devices, vm=vm, others=others)
+
+    def attach(
+        self, target: block.BlockTarget, mode: str, *, vm: str, others: Iterable[block.OtherDisk]
+    ) -> block.BlockAttachment:
+        """Checks, and sets up a loop device that exists in this world only."""
+        self.check_sharing(target, mode, vm=vm, others=others)
+        if target.kind == "phy":
+            return block.BlockAttachment(block.physical_device(target.device), target.path)
+        device = self._new_loop(target.path, block.canonical_mode(mode) == "r")
+        return _Attachment(block.physical_device(device.rdev), device.path, device.path, self)
+
+    def detach(self, node: str, path: str) -> None:
+        """Frees a loop device, if it still has the file `path`."""
+        if self.loops.get(node, ("", False))[0] == os.path.realpath(path):
+            del self.loops[node]
+
+    def _new_loop(self, path: str, readonly: bool) -> LoopDevice:
+        if not os.access(path, os.R_OK if readonly else os.R_OK | os.W_OK):
+            raise DeviceError(path, "cannot be opened: Permission denied")
+        node = next(node for n in range(len(self.loops) + 1) if (node := f"{_LOOPS}{n}") not in self.loops)
+        self.loops[node] = path, readonly
+        return LoopDevice(node, _number(node))
+
+
+class _Attachment(block.BlockAttachment):
+    """A disk whose loop device is simulated."""
+
+    disks: Block | None = None
+
+    def undo(self) -> None:
+        """Frees the loop device."""
+        if self.node is not None and self.disks is not None:
+            self.disks.loops.pop(self.node, None)
+
+
+def _number(node: str) -> int:
+    return os.makedev(_LOOP_MAJOR, int(node.removeprefix(_LOOPS)))
+
+
+class Bridge:
+    """See xenvm.host.plumbing.bridge: whatever bridge a configuration names is there."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.interface_exists: Callable[[str], bool] = lambda name: True
+        """Whether the back end of a vif has made its interface."""
+        self.wait: Callable[[float], object] = lambda left: None
+        """Lets the world go on for some seconds."""
+
+    def find_bridge(self, name: str, device: str) -> str:
+        """The bridge that a vif's setting means."""
+        if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
+            raise DeviceError(device, f"the bridge {name} does not exist")
+        return name or _BRIDGE
+
+    def add(
+        self, interface: str, bridge: str, *, device: str, mtu: int | None = None, vifname: str | None = None
+    ) -> BridgePort:
+        """Puts an interface onto a bridge."""
+        return BridgePort(vifname or interface, self.find_bridge(bridge, device), mtu or _MTU)
+
+    def LinkWatch(self) -> Links:
+        """Waits for interfaces to appear."""
+        return Links(self)
+
+    def seconds_until(self, deadline: float) -> float:
+        """How long it is until then, by the world's clock."""
+        return deadline - self._clock()
+
+
+class Links:
+    """See xenvm.host.plumbing.bridge.LinkWatch."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+
+    def wait(self, names: Iterable[str], deadline: float) -> None:
+        """Returns when all `names` exist; WaitTimeout names the first that does not."""
+        for name in names:
+            while not self._bridge.interface_exists(name):
+                left = self._bridge.seconds_until(deadline)
+                if left <= 0:
+                    raise WaitTimeout(f"the network interface {name} did not appear in time")
+                self._bridge.wait(left)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing is open."""
+
+
+class Scripts:
+    """See xenvm.host.plumbing.scripts: none is run."""
+
+    HotplugDevice = scripts.HotplugDevice
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        self._store = store
+
+    def is_program(self, path: str) -> bool:
+        """Every script is there."""
+        return True
+
+    def attach(self, device: scripts.HotplugDevice, read_error: object) -> None:
+        """Writes what a script writes that has done its work."""
+        back_end = f"/local/domain/0/{device.environment()['XENBUS_PATH']}"
+        self._store().batch_checked([Write(f"{back_end}/hotplug-status", "connected")])
+
+    def detach(self, device: scripts.HotplugDevice, read_error: object) -> None:
+        """There is nothing to give back."""
+
+
+class Domids:
+    """See xenvm.host.plumbing.domids: the history is the world's own."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.used: list[tuple[float, Domid]] = []
+        """Until when each was used, by the world's clock."""
+
+    def recent(self) -> frozenset[Domid]:
+        """Domids that must not be given to a new guest yet."""
+        return frozenset(domid for when, domid in self.used if self._clock() - when <= _REUSE_SECONDS)
+
+    def remember(self, domid: Domid) -> None:
+        """Marks a domid as used until now; old entries are dropped."""
+        recent = self.recent()
+        self.used = [(when, known) for when, known in self.used if known in recent and known != domid]
+        self.used.append((self._clock(), domid))
+
+
+class UserDatas:
+    """See xenvm.host.plumbing.userdata: the files lie in the world's own folder."""
+
+    def __init__(self, folder: Callable[[], str]) -> None:
+        self._folder = folder
+
+    def UserData(self, domid: Domid, uuid: str) -> UserData:
+        """The files of one domain."""
+        return UserData(domid, uuid, self._folder())
