@@ -12,6 +12,7 @@ from xenbus.client import Store, connect
 from xenbus.devicebus import Bus
 from xenbus.driver import Backend, Frontend
 from xenbus.errors import DeviceFault
+from xenbus.handshake import REMOVAL
 from xenbus.watcher import Watcher
 
 HOME = "/local/domain/0"
@@ -77,8 +78,8 @@ class World:
             fake.put(f"{BACK}/{name}", value)
 
     def remove(self) -> None:
-        self.fake.put(f"{BACK}/online", "0")
-        self.fake.put(f"{BACK}/state", "5")
+        for name, value in REMOVAL:
+            self.fake.put(f"{BACK}/{name}", value)
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ class Kernel:
         self._connect, self._clock = connect, clock
         self._shell = Shell(self)
         self._fired: set[int] = set()
+        self._start_time = 0.0
         self._due: float | None = None
         self._ending: _Ending | None = None
         self._looked = False
@@ -98,7 +99,7 @@ class Kernel:
 
     def log(self, message: str) -> None:
         """Prints a line of the kernel's log."""
-        self.console.print(f"[{self._clock() % 100000:12.6f}] {message}\n")
+        self.console.print(f"[{self._clock() - self._start_time:12.6f}] {message}\n")
 
     def set_vcpu(self, vcpu: int, online: bool) -> None:
         """Starts or stops a vCPU; vCPU 0 always runs."""
@@ -143,9 +144,18 @@ class Kernel:
             if self.behaviour.dead or self.ended or self._too_early():
                 return False
             return self._run() if self.booted else self._boot()
-        except (StoreClosed, HypercallError):
+        except StoreClosed:
             self.ended = True  # The domain has been taken down under it.
-            return True
+        except HypercallError as error:
+            self._oops(error)
+        return True
+
+    def _oops(self, error: HypercallError) -> None:
+        """Xen has refused what a kernel cannot do without."""
+        if self.is_ending or not self.booted:
+            self.ended = True
+        else:
+            self.panic(f"Oops: {error}")
 
     def _look(self) -> None:
         """Finds out once what was loaded, and how to behave."""
@@ -177,8 +187,8 @@ class Kernel:
         return bool(self._fired) or self.devices.watcher.has_events()
 
     def _boot(self) -> bool:
-        self.booted = True
         self.console = Console(self.side)
+        self.booted, self._start_time = True, self._clock()
         try:
             if self._defect:
                 raise self._defect
@@ -253,6 +263,7 @@ class Kernel:
             "ending": ending,
             "online": sorted(self.online),
             "pages": self.pages_owned,
+            "start": self._start_time,
         }
         if not self.booted:
             return mine
@@ -266,6 +277,7 @@ class Kernel:
         """Goes on where another object stood, in the same domain."""
         self.booted, self.ended, self.pages_owned = state["booted"], state["ended"], state["pages"]
         self.online, self.behaviour = set(state["online"]), Behaviour(**state["behaviour"])
+        self._start_time = state["start"]
         self._ending = _Ending(*state["ending"]) if state["ending"] else None
         self._looked = self.booted
         if not self.booted:

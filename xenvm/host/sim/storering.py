@@ -9,6 +9,7 @@ from xenbus.client import Store
 from xenbus.link import Link
 from xenbus.server.ring import GuestEnd, ServerEnd
 from xenbus.server.ringport import RingPort
+from xenvm.errors import HypercallError
 from xenvm.host.hyper import PARAM_STORE_EVTCHN, PARAM_STORE_PFN
 from xenvm.types import Gfn
 
@@ -33,22 +34,31 @@ class StoreRings:
         self._ready: dict[int, None] = {}
 
     def add(self, domid: int, guest_port: int) -> None:
-        """Serves a domain from now on; HypercallError if its page or port cannot be had."""
-        self.remove(domid)
-        page = self._side.map_grant(domid, STORE_GRANT)
+        """Serves a domain from now on; one that is served already has only its port bound anew.
+
+        HypercallError if its page or port cannot be had: then it is not served.
+        """
         try:
+            if domid not in self._rings:
+                page = self._side.map_grant(domid, STORE_GRANT)
+                self._rings[domid] = ServerEnd(page, lambda: self._open(domid))
+            self._unbind(domid)
             self._ports[domid] = self._side.bind(domid, guest_port)
-        except BaseException:
-            self._side.unmap_grant(domid, STORE_GRANT)
+        except HypercallError:
+            self.remove(domid)
             raise
-        self._rings[domid] = ServerEnd(page, lambda: self._open(domid))
 
     def remove(self, domid: int) -> None:
         """Serves a domain no longer, if it did."""
         if self._rings.pop(domid, None):
             self._ready.pop(domid, None)
-            self._side.unbind(self._ports.pop(domid))
+            self._unbind(domid)
             self._side.unmap_grant(domid, STORE_GRANT)
+
+    def _unbind(self, domid: int) -> None:
+        port = self._ports.pop(domid, None)
+        if port is not None:
+            self._side.unbind(port)
 
     def step(self) -> bool:
         """Moves what can be moved now; whether there was anything."""
@@ -61,7 +71,7 @@ class StoreRings:
     def step_one(self, domid: int) -> bool:
         """The same for one domain."""
         ring = self._rings.get(domid)
-        if ring is None or not ring.step():
+        if ring is None or domid not in self._ports or not ring.step():
             return False
         self._side.notify(self._ports[domid])
         return True

@@ -46,6 +46,20 @@ def test_suspend_is_acknowledged_and_ends_with_its_code(live: PeerWorld) -> None
     assert live.read(f"/local/domain/{domid}/device/vbd/51712/state") == b"4"
 
 
+def test_a_suspended_guest_goes_on_when_it_is_resumed(live: PeerWorld) -> None:
+    domid = live.create(disks=1, vifs=1)
+    control(live, domid, "shutdown", "suspend")
+    assert live.code(domid) == 2
+    live.host.hyper.resume(domid)
+    live.world.settle()
+    assert live.code(domid) is None
+    read = live.kernel(domid).disks["51712"].read_sectors(0, 8)
+    live.world.settle()
+    assert read.done and not read.failed
+    control(live, domid, "shutdown", "poweroff")
+    assert live.code(domid) == 0
+
+
 @pytest.mark.parametrize("key, code", [("b", 1), ("o", 0), ("c", 3), ("h", None)])
 def test_sysrq(live: PeerWorld, key: str, code: int | None) -> None:
     domid = live.create()
@@ -247,6 +261,17 @@ def test_without_a_console_page_a_kernel_just_ends(live: PeerWorld) -> None:
     live.host.hyper.unpause(domid)
     live.world.settle()
     assert live.kernel(domid).ended
+
+
+def test_a_kernel_that_xen_refuses_panics(live: PeerWorld) -> None:
+    domid = _paused(live)
+    live.host.hyper.unpause(domid)
+    live.world.settle()
+    kernel = live.kernel(domid)
+    kernel._oops(HypercallError("cpu_on", 22, domid=domid))
+    live.world._wake(domid)
+    live.world.settle()
+    assert live.code(domid) == 3 and "Oops: cpu_on" in live.log("g")
 
 
 # Its console.
