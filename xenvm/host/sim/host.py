@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from xenvm.host.open import Host
-from xenvm.host.sim.behaviour import parse_behaviour
 from xenvm.host.sim.folder import WorldFolder, usual_folder
 
 TYPE_CHECKING = False
@@ -14,9 +11,6 @@ if TYPE_CHECKING:
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.world import World
-
-GUESTS = "XENVM_SIM_GUESTS"
-"""How guests behave that a command starts: see `parse_behaviour`."""
 
 
 class SimHost(Host):
@@ -68,10 +62,7 @@ def open_world(path: str = "", notice: str = "") -> SimHost:
     """The simulated host in a folder, the user's own one if none is given; waits while another process has it."""
     folder = WorldFolder(path or usual_folder())
     try:
-        behaviour = parse_behaviour(os.environ.get(GUESTS, ""))
-        world = folder.load()
-        world.behaviour = behaviour
-        return SimHost(world, folder, notice)
+        return SimHost(folder.load(), folder, notice)
     except BaseException:
         folder.close()
         raise
