@@ -91,7 +91,7 @@ class Connection:
         if limit < 0 or limit >= len(self._started) + self._size:
             packets, self._output, self._size = self._output, [], 0
             started, self._started = self._started, b""
-            data = packets[0][0] if len(packets) == 1 and not started else self._join(started, packets)
+            data = started + b"".join([packet[0] for packet in packets])
         else:
             packets = self._begin(limit)
             data, self._started = self._started[:limit], self._started[limit:]
@@ -143,7 +143,7 @@ class Connection:
             return
         deadline = 0.0
         if not self.privileged:
-            if not self.domain.has_room(len(payload) + wire.HEADER_SIZE):
+            if not self.domain.has_room(_cost(payload) + 2 * wire.HEADER_SIZE):
                 return
             deadline = self._engine.clock() + EVENT_PATIENCE
         if key:
@@ -213,12 +213,9 @@ class Connection:
         if cause:
             cause.hold()
         if not self.privileged:
-            self.domain.buffers += len(data)
+            self.domain.buffers += _cost(data)
         if fresh and self.on_pending:
             self.on_pending(self)
-
-    def _join(self, started: bytes, packets: list[Packet]) -> bytes:
-        return started + b"".join([packet[0] for packet in packets])
 
     def _begin(self, limit: int) -> list[Packet]:
         """Moves packets to `_started` until it has `limit` bytes."""
@@ -240,7 +237,7 @@ class Connection:
             if key:
                 self._events.discard(key)
             if not self.privileged:
-                self.domain.buffers -= len(data)
+                self.domain.buffers -= _cost(data)
             domain = cause.settle() if cause else None
             if domain:
                 woken[domain] = None
@@ -248,3 +245,8 @@ class Connection:
             domain.wake()
         if self._input:
             self.resume()
+
+
+def _cost(data: bytes) -> int:
+    """What a packet that waits for a guest counts as memory; an event is kept twice, to recognise the next one."""
+    return quota.OVERHEAD + 2 * len(data)

@@ -29,8 +29,8 @@ class Domain:
     """A domain that a permission names or that is served; it dies with `Engine.release`."""
 
     __slots__ = (
-        *("buffers", "connections", "credit", "credited", "domid", "features", "gfn", "introduced", "outstanding"),
-        *("port", "quotas", "shut_down", "target", "transactions", "usage", "watches"),
+        *("buffers", "connections", "credit", "credited", "domid", "features", "introduced", "outstanding"),
+        *("quotas", "shut_down", "target", "transactions", "usage", "watches"),
     )
 
     def __init__(self, domid: int, usage: Usage, quotas: Quotas) -> None:
@@ -38,7 +38,6 @@ class Domain:
         self.connections: set[Connection] = set()
         self.features = FEATURES
         self.introduced = self.shut_down = False
-        self.gfn = self.port = 0
         self.target = NOBODY
         """Whose rights it has as well."""
         self.watches = self.transactions = self.outstanding = 0

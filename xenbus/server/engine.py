@@ -85,9 +85,13 @@ class Engine:
         """Replaces the whole tree, without events: (path, value or None if it is removed, permissions) in order."""
         for path in self.tree.below(ROOT)[:-1]:
             self.tree.drop(path)
-        for path, value, perms in records:
+        known: dict[bytes, Perms] = {}
+        for path, value, wire_perms in records:
             if value is not None:
-                self.tree.put(path, value, self._restored(perms))
+                perms = known.get(wire_perms)
+                if perms is None:
+                    perms = known[wire_perms] = self._restored(wire_perms)
+                self.tree.put(path, value, perms)
             elif path in self.tree.nodes:
                 for gone in self.tree.below(path):
                     self.tree.drop(gone)
@@ -115,7 +119,6 @@ class Engine:
         domain = self.domains.find(domid)
         if domain is None:
             raise Refused("EINVAL")
-        domain.gfn, domain.port = gfn, port
         known, domain.introduced = domain.introduced, True
         for connection in tuple(domain.connections):
             if not connection.privileged:

@@ -27,24 +27,27 @@ _LETTERS = b"nrwb"
 class Perms:
     """An immutable list of entries, the owner's first."""
 
-    __slots__ = ("_others", "domids", "entries", "owner", "wire")
+    __slots__ = ("_others", "domids", "entries", "owner")
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
         self.owner = self.entries[0][0]
-        self.wire = b"".join(b"%c%d\0" % (_LETTERS[rights], domid) for domid, rights, _void in self.entries)
-        """As GET_PERMS answers it."""
-        self._others = [(domid, rights) for domid, rights, void in self.entries[1:] if not void]
-        named = {self.owner, *(other for other, _rights in self._others)}
+        self._others = self.entries[1:]
+        named = {domid for domid, _rights, void in self.entries if not void}
         self.domids = tuple(named - {0, DOMID_ANY})
         """The domains named here that can die."""
+
+    @property
+    def wire(self) -> bytes:
+        """As GET_PERMS answers it."""
+        return b"".join([b"%c%d\0" % (_LETTERS[rights], domid) for domid, rights, _void in self.entries])
 
     def rights(self, domid: int, target: int = NOBODY) -> int:
         """What an unprivileged domain, which may have the rights of `target` too, may do."""
         if self.owner == domid or self.owner == target:
             return ALL
-        for other, rights in self._others:
-            if other in (domid, target, DOMID_ANY):
+        for other, rights, void in self._others:
+            if other in (domid, target, DOMID_ANY) and not void:
                 return rights
         return self.entries[0][1]
 

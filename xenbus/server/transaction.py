@@ -118,7 +118,7 @@ class Transaction:
     def put(self, path: bytes, value: bytes, perms: Perms) -> None:
         """See View."""
         touched = self._touched[path]
-        self._charge(len(value))
+        self._charge(quota.OVERHEAD // 2 + len(value))
         touched.changed = True
         self._tree.generation += 1
         if touched.node is None:
@@ -212,7 +212,7 @@ class Transaction:
             if len(self._touched) >= self._domain.quotas.limit(quota.TRANSACTION_NODES):
                 self.spoil()
                 raise Refused("ENOSPC")
-            self._charge(len(path) + (base.size(0) if base else 0))
+            self._charge(quota.OVERHEAD + len(path) + (base.size(0) if base else 0))
         touched = self._touched[path] = Touched(base)
         return touched
 

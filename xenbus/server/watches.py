@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xenbus.server.quota import OVERHEAD
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenbus.server.connection import Connection
@@ -25,7 +27,7 @@ class Watch:
 
     def memory(self) -> int:
         """What the quotas count."""
-        return len(self.path) + len(self.token)
+        return len(self.path) + len(self.token) + OVERHEAD
 
 
 class WatchIndex:

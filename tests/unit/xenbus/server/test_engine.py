@@ -56,6 +56,7 @@ def test_guests_see_releases_and_what_they_may(engine: Engine, dom0: RawClient, 
     assert five.events() == [(b"@releaseDomain", b"t")]
     dom0.chmod("@introduceDomain", "n0", "r5")
     dom0.chmod("@releaseDomain", "n0")
+    dom0.chmod("/", "r0")
     five.events()
     engine.introduce(6, 1, 1)
     engine.release(6)
