@@ -115,7 +115,10 @@ class Engine:
     # Domains.
 
     def introduce(self, domid: int, gfn: int, port: int) -> None:
-        """A domain is to be served: the frame of its ring, its event channel. Once more, it starts from scratch."""
+        """A domain is to be served: the frame of its ring, its event channel. Once more, it starts from scratch.
+
+        Raises Refused if there is no such domain.
+        """
         domain = self.domains.find(domid)
         if domain is None:
             raise Refused("EINVAL")

@@ -23,7 +23,7 @@ NODE_SIZE = b"node-size"
 
 SOFT = b"soft-"
 OVERHEAD = 300
-"""Bytes that an event, a watch or a node in a transaction costs beside what is in it; they count as memory (XSA-326)."""
+"""Bytes that an event, a watch or a node in a transaction costs beside what is in it: memory too (XSA-326)."""
 
 DEFAULTS = {
     NODES: 1000,

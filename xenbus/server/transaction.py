@@ -26,7 +26,7 @@ _SILENT, _EXACT, _WHOLE = range(3)
 class Touched:
     """A node that the transaction has looked at, and what it made of it."""
 
-    __slots__ = ("base", "born", "changed", "event", "frozen", "grown", "listed", "node", "own", "seen")
+    __slots__ = ("base", "born", "changed", "event", "frozen", "grown", "listed", "node", "own", "renewed", "seen")
 
     def __init__(self, base: Node | None) -> None:
         self.base = self.node = base
@@ -40,8 +40,8 @@ class Touched:
         self.frozen: tuple[bytes, ...] = ()
         self.own: dict[bytes, bool] = {}
         """Children that the transaction made, in order, or removed."""
-        self.grown = 0
-        """By how much the names of the children have grown."""
+        self.grown = self.renewed = 0
+        """By how much the names of the children have grown, and the generation of the last one."""
 
     def list(self) -> list[bytes]:
         """Names of the children."""
@@ -50,8 +50,9 @@ class Touched:
         own = self.own
         return [name for name in self.frozen if name not in own] + [name for name, there in own.items() if there]
 
-    def adopt(self, name: bytes, there: bool) -> None:
+    def adopt(self, name: bytes, there: bool, generation: int) -> None:
         """A child came (as the last one) or went."""
+        self.renewed = generation
         self.own.pop(name, None)
         self.own[name] = there
         self.grown += len(name) + 1 if there else -len(name) - 1
@@ -111,7 +112,7 @@ class Transaction:
             self._charge(touched.base.names.size)
         names = touched.list()
         generation = touched.node.generation if touched.node else 0
-        return max(generation, touched.listed), b"".join([name + b"\0" for name in names])
+        return max(generation, touched.listed, touched.renewed), b"".join([name + b"\0" for name in names])
 
     # Changing.
 
@@ -124,7 +125,7 @@ class Transaction:
         if touched.node is None:
             self._births += 1
             touched.born = self._births
-            self._parent_of(path).adopt(path.rpartition(b"/")[2], True)
+            self._parent_of(path).adopt(path.rpartition(b"/")[2], True, self._tree.generation)
         touched.node = Node(value, perms, self._tree.generation)
 
     def remove(self, path: bytes) -> None:
@@ -133,7 +134,8 @@ class Transaction:
             touched = self._touched[gone]
             touched.end()
             touched.event = max(touched.event, _WHOLE if gone == path else _EXACT)
-        self._parent_of(path).adopt(path.rpartition(b"/")[2], False)
+        self._tree.generation += 1
+        self._parent_of(path).adopt(path.rpartition(b"/")[2], False, self._tree.generation)
 
     def tell(self, path: bytes, old: Perms | None = None) -> None:
         """See View."""

@@ -65,6 +65,8 @@ def test_a_long_listing_inside(dom0: RawClient, tx: int) -> None:
     assert isinstance(first, bytes) and isinstance(second, bytes)
     assert first.partition(b"\0")[0] == second.partition(b"\0")[0]
     dom0.mkdir("/d/more", tx)
+    third = dom0.ask(wire.DIRECTORY_PART, "/d", "0", tx=tx)
+    assert isinstance(third, bytes) and third.partition(b"\0")[0] != first.partition(b"\0")[0]
     assert dom0.end(tx) == OK
 
 
