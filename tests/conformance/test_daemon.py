@@ -24,6 +24,17 @@ from xenbus.request import Write
 TOP = Path(__file__).resolve().parents[2]
 
 
+START = """
+import sys
+from xenbus.server import journal
+from xenvm.cli import main
+
+journal.SMALL = 4096
+main(sys.argv[1:])
+"""
+"""The command, with a journal that is written anew every now and then."""
+
+
 class Daemon:
     """A server in a process of its own."""
 
@@ -32,7 +43,7 @@ class Daemon:
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[str]:
-        argv = [sys.executable, "-m", "xenvm", "store", "serve", "--socket", self.socket, "--state", self.state]
+        argv = [sys.executable, "-c", START, "store", "serve", "--socket", self.socket, "--state", self.state]
         process = subprocess.Popen(argv, cwd=TOP, stderr=subprocess.PIPE, text=True)
         assert process.stderr
         assert process.stderr.readline() == f"serving a store at {self.socket}\n"

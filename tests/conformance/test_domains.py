@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.conformance.client import Event
 from tests.conformance.worlds import World
 from xenbus import wire
 from xenbus.server.ring import GuestEnd
@@ -35,6 +36,29 @@ def test_special_events(world: World) -> None:
     assert dom0.take_events() == []
     world.destroy(5)
     assert dom0.take_events() == [(b"@releaseDomain", b"r")]
+
+
+def test_a_shutdown_is_told_once_until_the_domain_is_resumed(world: World) -> None:
+    dom0, guest = world.dom0(), world.guest(5)
+    dom0.watch("@releaseDomain", "r")
+    dom0.take_events()
+
+    def told() -> int:
+        events: list[Event] = []
+        for _turn in range(200):  # The daemon looks at its event channel when it likes to.
+            events += dom0.take_events()
+        assert set(events) <= {(b"@releaseDomain", b"r")}
+        return len(events)
+
+    world.shut_down(5)
+    assert told() == 1
+    world.shut_down(5)
+    assert told() == 0
+    assert dom0.ask(wire.IS_DOMAIN_INTRODUCED, "5") == b"T\0"
+    assert guest.ask(wire.GET_DOMAIN_PATH, "5") == b"/local/domain/5\0"
+    assert dom0.ask(wire.RESUME, "5") == OK
+    world.shut_down(5)
+    assert told() == 1
 
 
 def test_guests_do_not_learn_of_others(world: World) -> None:

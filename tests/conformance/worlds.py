@@ -32,6 +32,9 @@ class World(Protocol):
     def destroy(self, domid: int) -> None:
         """The domain dies, and the store learns it."""
 
+    def shut_down(self, domid: int) -> None:
+        """The domain stops, and stays."""
+
     def page(self, domid: int) -> memoryview:
         """The page of a guest's ring."""
 
@@ -74,6 +77,9 @@ class RealWorld:
             if self._own.ask(wire.IS_DOMAIN_INTRODUCED, str(domid)) == b"F\0":
                 return
         raise AssertionError(f"the daemon keeps domain {domid}")
+
+    def shut_down(self, domid: int) -> None:
+        self.store.shut_down(domid)
 
     def page(self, domid: int) -> memoryview:
         return self._pages[domid]
@@ -121,6 +127,9 @@ class OurWorld:
         del self._pages[domid]
         del self._ends[domid]
         self.engine.release(domid)
+
+    def shut_down(self, domid: int) -> None:
+        self.engine.shut_down(domid)
 
     def page(self, domid: int) -> memoryview:
         return self._pages[domid]
