@@ -30,6 +30,8 @@ class Daemon:
 
 @contextmanager
 def running() -> Iterator[Daemon]:
-    """A daemon with an empty store."""
+    """A daemon with an empty store, and the domains 1 to 29."""
     with tempfile.TemporaryDirectory() as name, RealStore(Path(name)) as store:
+        for domid in range(1, 30):
+            store.create(domid)
         yield Daemon(store.socket)
