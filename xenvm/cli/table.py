@@ -51,6 +51,11 @@ _CONFIG = Argument("config", "[CONFIG]", required=False, complete="file")
 _SETTINGS = Argument("settings", "[KEY=VALUE]...", required=False, many=True)
 _JSON = Option(("--json",), "as_json", "Print JSON instead of a table.")
 _ALL = Option(("-a", "--all"), "every", "All guests.")
+_DOMAINS = Argument("domains", "DOMAIN...", required=False, many=True, complete="domain")
+_DEVICE = Argument("device", "DEVICE")
+_FORCE = Option(("-f", "--force"), "force", "Take it away even if the guest does not let go.")
+_SCRIPTS = Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug script.")
+_SIZE = Argument("size", "MEMORY")
 _WAIT = Option(("-w", "--wait"), "wait", "Wait until the guests have gone down.")
 
 _CREATE = Command(
@@ -210,6 +215,56 @@ COMMANDS: tuple[Command, ...] = (
         "power:destroy",
         (Option(("-f",), "force", "Accepted for xl's sake; domain 0 cannot be destroyed."),),
         (_DOMAIN,),
+    ),
+    Command(
+        "block-attach",
+        "Give a running guest a disk.",
+        "devices:block_attach",
+        (_SCRIPTS,),
+        (_DOMAIN, Argument("disk", "DISK-PART...", required=False, many=True)),
+    ),
+    Command("block-list", "List the disks of guests.", "devices:block_list", (_JSON,), (_DOMAINS,)),
+    Command("block-detach", "Take a disk from a running guest.", "devices:block_detach", (_FORCE,), (_DOMAIN, _DEVICE)),
+    Command(
+        "network-attach",
+        "Give a running guest a vif.",
+        "devices:network_attach",
+        (_SCRIPTS,),
+        (_DOMAIN, Argument("vif", "[KEY=VALUE]...", required=False, many=True)),
+    ),
+    Command("network-list", "List the vifs of guests.", "devices:network_list", (_JSON,), (_DOMAINS,)),
+    Command(
+        "network-detach", "Take a vif from a running guest.", "devices:network_detach", (_FORCE,), (_DOMAIN, _DEVICE)
+    ),
+    Command("vcpu-list", "List the vCPUs of domains.", "vcpus:vcpu_list", (_JSON,), (_DOMAINS,)),
+    Command(
+        "vcpu-set",
+        "Change how many vCPUs a guest has online.",
+        "vcpus:vcpu_set",
+        (Option(("-i", "--ignore-host"), "ignore_host", "Allow more than this host has CPUs."),),
+        (_DOMAIN, Argument("count", "COUNT")),
+    ),
+    Command(
+        "vcpu-pin",
+        "Set where vCPUs must (HARD) and should (SOFT) run: CPU lists, all, or - as it is.",
+        "vcpus:vcpu_pin",
+        (),
+        (
+            _DOMAIN,
+            Argument("vcpu", "VCPU|all"),
+            Argument("hard", "HARD"),
+            Argument("soft", "[SOFT]", required=False),
+        ),
+    ),
+    Command("mem-set", "Ask a guest to have so much memory (MiB).", "memory:mem_set", (), (_DOMAIN, _SIZE)),
+    Command("mem-max", "Set the most memory a guest may have (MiB).", "memory:mem_max", (), (_DOMAIN, _SIZE)),
+    Command("sysrq", "Send a guest a Magic SysRq key.", "power:sysrq", (), (_DOMAIN, Argument("key", "KEY"))),
+    Command(
+        "trigger",
+        "Stop a guest by the hypervisor, with a reason.",
+        "power:trigger",
+        (),
+        (_DOMAIN, Argument("name", "TRIGGER"), Argument("vcpu", "[VCPU]", required=False)),
     ),
     Command(
         "rename",

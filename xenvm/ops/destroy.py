@@ -8,23 +8,20 @@ from __future__ import annotations
 import errno
 import time
 
-from xenbus import bus
 from xenbus.errors import StoreTimeout
 from xenbus.operations import checked
-from xenbus.request import Discard, List, Write
+from xenbus.request import Discard, List
 from xenvm.errors import HypercallError, XenvmError
 from xenvm.host.plumbing.domids import remember
 from xenvm.host.plumbing.userdata import UserData
-from xenvm.ops.records import CONSOLES, belongings, known
+from xenvm.ops.close import await_closed, discard_empty, empty, farewells, state_path
+from xenvm.ops.records import CONSOLES, belongings
 from xenvm.ops.unplumb import unplumb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from xenbus.follow import Follower
-    from xenbus.request import Request
-    from xenbus.transaction import Transaction
     from xenvm.host.open import Host
     from xenvm.ops.records import Record
     from xenvm.types import Domid
@@ -71,10 +68,6 @@ def _give_back(host: Host, domid: Domid) -> None:
             raise
 
 
-def _state(device: Record) -> str:
-    return f"{device.backend}/state"
-
-
 def _gone(host: Host, domid: Domid) -> bool:
     """Whether the domain has vanished. That the last daemon let go of its pages is told by no event."""
 
@@ -115,46 +108,13 @@ def _close_back_ends(host: Host, domid: Domid, vm: str | None, closing: Sequence
     for those.
     """
     if closing:
-        host.store.transact(list(_farewells(closing)), checked=False)
-    with host.store.follow(map(_state, closing)) as follower:
+        host.store.transact(list(farewells(closing)), checked=False)
+    with host.store.follow(map(state_path, closing)) as follower:
         host.store.batch_checked([Discard(path) for path in (f"/local/domain/{domid}", vm) if path])
         started = [device for device in closing if device.state != "1"]
         if len(started) < len(closing):
-            _await_closed(host, follower, closing, START_SECONDS)
-        return _await_closed(host, follower, started, CLOSE_SECONDS) if started else []
-
-
-def _await_closed(host: Host, follower: Follower, devices: Sequence[Record], seconds: float) -> list[str]:
-    """Waits for the back ends of these devices; sentences about those that did not close."""
-    states = {_state(device): device for device in devices}
-
-    def closed(values: Mapping[str, bytes | None]) -> bool:
-        # A driver that was about to start writes its own next state over our Closing: it is asked again.
-        alive = [Write(path, "5") for path in states if not bus.is_closing(values[path])]
-        if alive:
-            host.store.batch(alive)
-        return all(bus.is_closed(values[path]) for path in states)
-
-    try:
-        follower.wait(closed, time.monotonic() + seconds, "the back ends to close")
-    except StoreTimeout:
-        pass
-    return [
-        f"the back end of {device.name} did not close: {device.backend} is {bus.state_name(bus.parse_state(state))}"
-        for path, device in states.items()
-        if not bus.is_closed(state := follower.values[path])
-    ]
-
-
-def _farewells(closing: Sequence[Record]) -> Iterator[Request]:
-    """Removes the front ends and tells the back ends to close, in this order: a back end that finds itself Closing and
-    its front end gone unregisters and ends in Closed; with the front end still there it would wait for it."""
-    for device in closing:
-        yield Discard(device.frontend)
-    for device in closing:
-        yield Write(f"{device.backend}/online", "0")
-        if device.state != "6":
-            yield Write(_state(device), "5")
+            await_closed(host, follower, closing, START_SECONDS)
+        return await_closed(host, follower, started, CLOSE_SECONDS) if started else []
 
 
 def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None:
@@ -170,20 +130,5 @@ def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None
     own = [*(f"{kind}/{domid}" for kind in kinds), f"/libxl/{domid}"]
     replies = host.store.batch([*map(Discard, own), *map(List, paths)])
     checked(replies[: len(own)])
-    if _empty(paths, replies[len(own) :]):
-        host.store.transact(lambda tx: _discard_empty(tx, paths))
-
-
-def _discard_empty(tx: Transaction, paths: Sequence[str]) -> list[Request]:
-    """In a transaction, lest somebody else's new device goes with its directory."""
-    return [Discard(path) for path in _empty(paths, tx.batch([List(path) for path in paths]))]
-
-
-def _empty(paths: Sequence[str], listings: Sequence[object]) -> list[str]:
-    """Those of the directories that have nothing in them, or nothing but others of these; parents come last."""
-    empty: list[str] = []
-    for path, listing in zip(paths, listings, strict=True):
-        children = known(listing)
-        if isinstance(children, tuple) and all(f"{path}/{child}" in empty for child in children):
-            empty.append(path)
-    return empty
+    if empty(paths, replies[len(own) :]):
+        host.store.transact(lambda tx: discard_empty(tx, paths))

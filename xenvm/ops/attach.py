@@ -1,0 +1,143 @@
+"""A disk or a vif for a guest that runs: from its description to a back end that waits for the guest.
+
+Both ends' nodes and the toolstack's record appear in one transaction, as libxl has it. Whether the guest's driver
+then takes the device is the guest's own business and is not waited for, as with xl.
+"""
+
+from __future__ import annotations
+
+import time
+
+from xenbus.errors import StoreClosed, StoreError, XenbusError
+from xenbus.request import Discard, Read
+from xenvm.errors import DeviceError, DomainError, NoSuchDomain, XenvmError
+from xenvm.guest.blueprint import check_disk, check_nic, chosen_nic
+from xenvm.ops.detach import guest_lock, remove
+from xenvm.ops.plumb import Plumbing, back_end_ready, writes
+from xenvm.ops.records import known
+from xenvm.ops.signals import Shield
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from xenbus.request import Request
+    from xenbus.transaction import Transaction
+    from xenvm.guest.nodes import Device
+    from xenvm.guest.spec import DiskSpec, NicSpec
+    from xenvm.host.hyper import DomainInfo
+    from xenvm.host.open import Host
+
+READY_SECONDS = 40.0
+"""How long the back end may take to wait for the guest; as long as at a creation."""
+CHOOSE = -1
+"""The devid of a vif whose number is to be chosen."""
+
+
+def attach_disk(host: Host, info: DomainInfo, disk: DiskSpec, *, use_scripts: bool = False) -> Device:
+    """Gives a running guest a disk, and returns it. Whatever fails, nothing of it is left."""
+    check_disk(disk)
+    _check_alive(info)
+    return _Attachment(host, info, disks=[disk], use_scripts=use_scripts).run()
+
+
+def attach_nic(host: Host, info: DomainInfo, nic: NicSpec, *, use_scripts: bool = False) -> Device:
+    """The same for a vif; its devid may be CHOOSE, and its MAC and bridge left open."""
+    check_nic(nic)
+    _check_alive(info)
+    if nic.devid == CHOOSE:
+        taken = host.store.list_or_empty(f"/libxl/{info.domid}/device/vif")
+        nic = nic.replace(devid=max((int(devid) for devid in taken if devid.isdecimal()), default=-1) + 1)
+    return _Attachment(host, info, nics=[chosen_nic(nic)], use_scripts=use_scripts).run()
+
+
+def _check_alive(info: DomainInfo) -> None:
+    if info.shutdown or info.dying:
+        raise DomainError(f"domain {info.domid} has gone down: it can have no new device")
+
+
+class _Attachment:
+    """One attachment under way."""
+
+    def __init__(
+        self,
+        host: Host,
+        info: DomainInfo,
+        disks: Sequence[DiskSpec] = (),
+        nics: Sequence[NicSpec] = (),
+        *,
+        use_scripts: bool,
+    ) -> None:
+        self._host, self._info = host, info
+        self._plumbing = Plumbing(host, disks, nics, info.uuid, host.hyper.version.release, use_scripts=use_scripts)
+        self._device: Device | None = None
+        """Once its nodes may be in the store."""
+
+    def run(self) -> Device:
+        """All of it."""
+        try:
+            with guest_lock(self._host, self._info.domid, self._info.uuid):
+                device = self._write()
+            name = f"{device.kind} {device.devid} of domain {device.domid}"
+            self._await_back_end(name, f"{device.backend}/state")
+            self._plumbing.finish(self._info.domid)
+            return device
+        except BaseException as error:
+            with Shield():
+                self._undo(error)
+            raise
+
+    def _write(self) -> Device:
+        """Checks, loop devices, and the nodes, while no other toolstack gives this guest a device."""
+        store, domid, plumbing = self._host.store, self._info.domid, self._plumbing
+        plumbing.check()
+        if questions := plumbing.questions(self._host.hyper.domains()):
+            plumbing.check_sharing(questions, [known(reply) for reply in store.batch(questions)])
+        plumbing.attach_disks()
+        (device,) = plumbing.disks(domid) + plumbing.nics(domid)
+        try:
+            self._device = device
+            store.transact(lambda tx: _nodes(tx, device))
+        except (StoreError, XenvmError):
+            self._device = None  # It was refused as a whole.
+            raise
+        plumbing.committed()
+        return device
+
+    def _await_back_end(self, name: str, path: str) -> None:
+        def ready(values: Mapping[str, bytes | None]) -> bool:
+            if values[path] is None:
+                raise DeviceError(name, "somebody removed it while it was attached")
+            return back_end_ready(name, values[path])
+
+        with self._host.store.follow([path]) as follower:
+            follower.wait(ready, time.monotonic() + READY_SECONDS, f"the back end of {name}")
+
+    def _undo(self, error: BaseException) -> None:
+        """Takes everything back; the error's notes say what would not go."""
+        troubles = self._plumbing.undo()
+        if self._device is not None:
+            troubles += self._remove(self._device)
+        for trouble in troubles:
+            error.add_note(trouble)
+
+    def _remove(self, device: Device) -> list[str]:
+        try:
+            try:
+                return remove(self._host, self._info, device.kind, device.devid)
+            except StoreClosed:
+                self._host.reconnect()
+                return remove(self._host, self._info, device.kind, device.devid)
+        except (XenvmError, XenbusError, OSError) as error:
+            return [f"{device.kind} {device.devid} of domain {device.domid} could not be removed again: {error}"]
+
+
+def _nodes(tx: Transaction, device: Device) -> list[Request]:
+    """All nodes of a device, unless the guest has gone or has such a device."""
+    home, record = map(known, tx.batch([Read(f"/libxl/{device.domid}/device"), Read(f"{device.record}/backend")]))
+    if home is None:
+        raise NoSuchDomain(device.domid)
+    if record is not None:
+        raise DeviceError(f"{device.kind} {device.devid}", f"domain {device.domid} has this device already")
+    # What somebody left there without a record must not be taken for a part of it.
+    return [Discard(device.frontend), Discard(device.backend), *writes(device.nodes())]
