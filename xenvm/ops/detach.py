@@ -64,7 +64,7 @@ def _farewell(tx: Transaction, device: Record, force: bool) -> list[Request]:
     requests: list[Request] = [Discard(device.frontend)] if force else []
     if state is not None:
         requests.append(Write(f"{device.backend}/online", "0"))
-        if not bus.is_closing(state):
+        if not bus.is_closed(state):
             requests.append(Write(state_path(device), "5"))
     return requests
 

@@ -1,0 +1,202 @@
+"""Devices, vCPUs and memory of a guest that runs, as the guest itself, its host and xl see them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.dom0 import Dom0
+
+NAME = "hot"
+MAC = "00:16:3e:44:55:66"
+ROUNDS = 50
+
+# Types a line at a guest's shell: on the terminal that xenconsoled gave it, as a console client would.
+_TYPE = 'printf "%s\\n" "$2" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"'
+
+# All rounds by one shell, each with a disk and a vif; a line that says what is left after each.
+_ROUNDS = """
+for round in $(seq "$3"); do
+    xenvm block-attach "$1" "$2,raw,xvdb,rw" || exit
+    xenvm network-attach "$1" "mac=$4" || exit
+    xenvm block-detach "$1" xvdb || exit
+    xenvm network-detach "$1" "$4" || exit
+done
+"""
+
+
+@pytest.fixture(scope="module")
+def guest(dom0: Dom0) -> Iterator[Dom0]:
+    """A running guest without devices, with 1 of 4 vCPUs and 256 of 320 MiB."""
+    before = dom0.traces()
+    config = dom0.config(NAME, vcpus=1, maxvcpus=4, memory=256, maxmem=320)
+    try:
+        dom0.xenvm("create", config)
+        dom0.console(NAME, "xenvm-guest: ready")
+        yield dom0
+        dom0.xenvm("destroy", NAME)
+        assert dom0.traces() == before
+    finally:
+        dom0.destroy_all()
+
+
+def ask(dom0: Dom0, command: str, pattern: str, *, name: str = NAME) -> str:
+    """Types a command at the guest's shell and gives the line of its answer."""
+    dom0.forget_console(name)
+    dom0.ok(["bash", "-c", _TYPE, "type", name, command])
+    return dom0.console(name, pattern, timeout=120)
+
+
+def mem_total(dom0: Dom0, above: int, below: int) -> int:
+    """Waits until the guest has so many MiB to use; what it has."""
+    command = (
+        "while :; do m=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo);"
+        f' if [ $m -gt {above} -a $m -lt {below} ]; then echo "has-""$m"; break; fi; usleep 200000; done'
+    )
+    return int(ask(dom0, command, "^has-[0-9]+").strip().removeprefix("has-"))
+
+
+def devices(dom0: Dom0, kind: str, name: str = NAME) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(dom0.xenvm(f"{kind}-list", "--json", name))["devices"]
+    return found
+
+
+def same_lists(dom0: Dom0, *commands: str, name: str = NAME) -> None:
+    for command in commands:
+        assert dom0.xenvm(command, name) == dom0.xl(command, name)
+
+
+def test_a_disk_comes_carries_data_and_goes(guest: Dom0) -> None:
+    before = guest.traces()
+    disk = guest.disk("hot")
+    guest.xenvm("block-attach", NAME, f"{disk},raw,xvdb,rw")
+    ask(guest, "until [ -e /dev/xvdb ]; do usleep 100000; done; echo size-$(cat /sys/block/xvdb/size)", "^size-16384")
+    ask(guest, "echo from-the-guest | dd of=/dev/xvdb bs=512 conv=sync,fsync; echo wrote-$((1 + 1))", "^wrote-2")
+    assert guest.ok(["head", "-c", "14", disk]) == "from-the-guest"
+    same_lists(guest, "block-list")
+    assert [device["frontend_state"] for device in devices(guest, "block")] == [4]
+    guest.xenvm("block-detach", NAME, "xvdb")
+    ask(guest, "ls /sys/block | grep -c xvdb; echo gone-$(ls /sys/block | grep -c xvdb)", "^gone-0")
+    assert guest.traces() == before
+
+
+def test_a_vif_comes_carries_data_and_goes(guest: Dom0) -> None:
+    before = guest.traces()
+    guest.xenvm("network-attach", NAME, f"mac={MAC}", "bridge=xenbr0")
+    up = "until [ -e /sys/class/net/eth0 ]; do usleep 100000; done; ip addr add 10.0.0.7/24 dev eth0; ip link set eth0 up"
+    ask(guest, f"{up}; echo mac-$(cat /sys/class/net/eth0/address)", f"^mac-{MAC}")
+    guest.ok(["ping", "-c", "3", "-w", "60", "10.0.0.7"])
+    same_lists(guest, "network-list")
+    guest.xenvm("network-detach", NAME, MAC)
+    ask(guest, "echo gone-$(ls /sys/class/net | grep -c eth0)", "^gone-0")
+    assert guest.traces() == before
+
+
+def test_many_rounds_leave_nothing(guest: Dom0) -> None:
+    before, disk = guest.traces(), guest.disk("hot")
+    script = ["bash", "-c", _ROUNDS, "rounds", NAME, disk, str(ROUNDS), MAC]
+    guest.ok(script, timeout=1100)
+    assert guest.traces() == before
+    ask(guest, "echo left-$(ls /sys/block /sys/class/net | grep -c -e xvdb -e eth)", "^left-0")
+
+
+def test_xl_takes_what_we_attached(guest: Dom0) -> None:
+    before = guest.traces()
+    guest.xenvm("block-attach", NAME, f"{guest.disk('hot')},raw,xvdb,rw")
+    guest.xenvm("network-attach", NAME, f"mac={MAC}", "bridge=xenbr0")
+    guest.xl("block-detach", NAME, "xvdb")
+    guest.xl("network-detach", NAME, "0")
+    assert guest.traces() == before
+
+
+def test_we_take_what_xl_attached(clean: Dom0) -> None:
+    """To a guest that xl created: it attaches nothing to one that it keeps no record of."""
+    disk = clean.disk("theirs")
+    clean.xl("create", "-q", clean.config("theirs", memory=256))
+    clean.console("theirs", "xenvm-guest: ready")
+    before = clean.traces()
+    clean.xl("block-attach", "theirs", f"{disk},raw,xvdb,rw")
+    clean.xl("network-attach", "theirs", f"mac={MAC}", "bridge=xenbr0")
+    same_lists(clean, "block-list", "network-list", name="theirs")
+    clean.xenvm("block-detach", "theirs", "xvdb")
+    clean.xenvm("network-detach", "theirs", MAC)
+    assert clean.traces() == before
+    clean.xenvm("block-attach", "theirs", f"{disk},raw,xvdb,rw")
+    assert clean.xl("block-list", "theirs").splitlines()[1].startswith("51728 ")
+    clean.xl("destroy", "theirs")
+
+
+def test_a_guest_that_ignores_the_detach(guest: Dom0) -> None:
+    before = guest.traces()
+    guest.xenvm("block-attach", NAME, f"{guest.disk('hot')},raw,xvdb,rw")
+    guest.xenvm("network-attach", NAME, f"mac={MAC}", "bridge=xenbr0")
+    ask(
+        guest,
+        "until [ -e /dev/xvdb -a -e /sys/class/net/eth0 ]; do usleep 100000; done; echo both-$((1 + 1))",
+        "^both-2",
+    )
+    guest.xenvm("pause", NAME)
+    for command, device in (("block-detach", "xvdb"), ("network-detach", MAC)):
+        error = guest.fails(command, NAME, device, code=9)
+        assert re.search(rf"of domain \d+: {NAME} did not let go of it: its end is 4 Connected", error)
+        guest.xenvm(command, "--force", NAME, device)
+    assert guest.traces() == before
+    guest.xenvm("unpause", NAME)
+    ask(guest, "echo alive-$((1 + 1))", "^alive-2")
+
+
+def test_vcpus(guest: Dom0) -> None:
+    assert guest.xenvm("vcpu-list", NAME).split("\n")[0] == guest.xl("vcpu-list", NAME).split("\n")[0]
+    ask(guest, "echo cpus-$(nproc)", "^cpus-1")
+    guest.xenvm("vcpu-set", "-i", NAME, "4")
+    # Linux only marks them as present; that they are switched on is for its udev, or for us.
+    ask(guest, "for n in 1 2 3; do echo 1 >/sys/devices/system/cpu/cpu$n/online; done; echo cpus-$(nproc)", "^cpus-4")
+    assert [row["online"] for row in vcpus(guest)] == [True] * 4
+    guest.xenvm("vcpu-set", NAME, "2")
+    ask(guest, "until [ $(nproc) = 2 ]; do usleep 100000; done; echo cpus-$(nproc)", "^cpus-2")
+    assert [row["online"] for row in vcpus(guest)] == [True, True, False, False]
+
+
+def vcpus(dom0: Dom0) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(dom0.xenvm("vcpu-list", "--json", NAME))["vcpus"]
+    return found
+
+
+def test_pinning_is_what_xl_sees(guest: Dom0) -> None:
+    guest.xenvm("vcpu-pin", NAME, "0", "1", "0")
+    guest.xenvm("vcpu-pin", NAME, "1", "-", "1")
+    affinities = [line.split()[-3:] for line in guest.xl("vcpu-list", NAME).splitlines()[1:3]]
+    assert affinities == [["1", "/", "0"], ["all", "/", "1"]]
+    ours, theirs = (tool("vcpu-list", NAME).splitlines() for tool in (guest.xenvm, guest.xl))
+    # The time that a vCPU has run, and where it runs now, are others a moment later.
+    assert [(line[:45], line[-20:]) for line in ours] == [(line[:45], line[-20:]) for line in theirs]
+    guest.xenvm("vcpu-pin", NAME, "all", "all", "all")
+
+
+def test_memory_below_its_most_down_and_up(guest: Dom0) -> None:
+    """The guest was given 320 MiB, and has kept 256 of them."""
+    started = mem_total(guest, 150, 256)
+    assert guest.domains()[NAME]["memory_kib"] <= 257 * 1024
+    guest.xenvm("mem-set", NAME, "200")
+    lower = mem_total(guest, 100, started - 40)
+    guest.xenvm("mem-set", NAME, "320")
+    upper = mem_total(guest, lower + 100, 320)
+    assert upper - lower in range(110, 125)
+    assert guest.domains()[NAME]["memory_kib"] > 315 * 1024
+    guest.fails("mem-set", NAME, "321", code=1)
+    guest.xl("mem-set", NAME, "256")
+    mem_total(guest, started - 5, started + 5)
+
+
+def test_sysrq_and_trigger(clean: Dom0) -> None:
+    clean.xenvm("create", clean.config("end", on_crash="preserve"))
+    clean.console("end", "xenvm-guest: ready")
+    clean.forget_console("end")
+    clean.xenvm("sysrq", "end", "h")
+    clean.console("end", "sysrq: HELP", timeout=60)
+    clean.xenvm("trigger", "end", "crash")
+    assert clean.domains()["end"]["shutdown_reason"] == "crash"
+    clean.xenvm("destroy", "end")
