@@ -37,7 +37,7 @@ def _row(row: Row, cpus: int) -> str:
     letters = ("r" if vcpu.running else "-") + ("b" if vcpu.blocked else "-")
     where = f"{vcpu.cpu:5} {letters:>4}-" if vcpu.online else f"{'-':>5} {'--':>4}p"
     affinity = f"{format_cpus(vcpu.hard, cpus)} / {format_cpus(vcpu.soft, cpus)}"
-    return f"{shown:<32} {info.domid:5} {vcpu.vcpu:5} {where} {vcpu.cpu_time / 1e9:9.1f}  {affinity}"
+    return f"{shown:<32} {info.domid:5} {vcpu.vcpu:5}{where} {vcpu.cpu_time / 1e9:9.1f}  {affinity}"
 
 
 def _object(row: Row) -> dict[str, object]:

@@ -13,8 +13,8 @@ from xenvm.types import Domid
 # fmt: off
 HEADER = "Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)"
 ROWS = [
-    "g                                    1     0     0   ---       0.0  1 / all",
-    "g                                    1     1     -   --p       0.0  all / 0,2-3",
+    "g                                    1     0    0   ---       0.0  1 / all",
+    "g                                    1     1    -   --p       0.0  all / 0,2-3",
 ]
 # fmt: on
 
