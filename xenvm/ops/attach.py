@@ -19,7 +19,7 @@ from xenvm.ops.signals import Shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from xenbus.request import Request
     from xenbus.transaction import Transaction
@@ -37,59 +37,55 @@ CHOOSE = -1
 def attach_disk(host: Host, info: DomainInfo, disk: DiskSpec, *, use_scripts: bool = False) -> Device:
     """Gives a running guest a disk, and returns it. Whatever fails, nothing of it is left."""
     check_disk(disk)
-    _check_alive(info)
-    return _Attachment(host, info, disks=[disk], use_scripts=use_scripts).run()
+    return _Attachment(host, info, use_scripts).run(lambda: ([disk], []))
 
 
 def attach_nic(host: Host, info: DomainInfo, nic: NicSpec, *, use_scripts: bool = False) -> Device:
     """The same for a vif; its devid may be CHOOSE, and its MAC and bridge left open."""
     check_nic(nic)
-    _check_alive(info)
-    if nic.devid == CHOOSE:
-        taken = host.store.list_or_empty(f"/libxl/{info.domid}/device/vif")
-        nic = nic.replace(devid=max((int(devid) for devid in taken if devid.isdecimal()), default=-1) + 1)
-    return _Attachment(host, info, nics=[chosen_nic(nic)], use_scripts=use_scripts).run()
+    return _Attachment(host, info, use_scripts).run(lambda: ([], [chosen_nic(_numbered(host, info, nic))]))
 
 
-def _check_alive(info: DomainInfo) -> None:
-    if info.shutdown or info.dying:
-        raise DomainError(f"domain {info.domid} has gone down: it can have no new device")
+def _numbered(host: Host, info: DomainInfo, nic: NicSpec) -> NicSpec:
+    """The same vif with its number chosen, as libxl does it: one more than the highest."""
+    if nic.devid != CHOOSE:
+        return nic
+    taken = host.store.list_or_empty(f"/libxl/{info.domid}/device/vif")
+    return nic.replace(devid=max((int(devid) for devid in taken if devid.isdecimal()), default=-1) + 1)
 
 
 class _Attachment:
     """One attachment under way."""
 
-    def __init__(
-        self,
-        host: Host,
-        info: DomainInfo,
-        disks: Sequence[DiskSpec] = (),
-        nics: Sequence[NicSpec] = (),
-        *,
-        use_scripts: bool,
-    ) -> None:
-        self._host, self._info = host, info
-        self._plumbing = Plumbing(host, disks, nics, info.uuid, host.hyper.version.release, use_scripts=use_scripts)
+    def __init__(self, host: Host, info: DomainInfo, use_scripts: bool) -> None:
+        if info.shutdown or info.dying:
+            raise DomainError(f"domain {info.domid} has gone down: it can have no new device")
+        self._host, self._info, self._use_scripts = host, info, use_scripts
+        self._plumbing: Plumbing | None = None
         self._device: Device | None = None
         """Once its nodes may be in the store."""
 
-    def run(self) -> Device:
-        """All of it."""
+    def run(self, specs: Callable[[], tuple[list[DiskSpec], list[NicSpec]]]) -> Device:
+        """All of it. While `specs` says which device it is, no other toolstack gives this guest one."""
+        info, release = self._info, self._host.hyper.version.release
         try:
-            with guest_lock(self._host, self._info.domid, self._info.uuid):
-                device = self._write()
+            with guest_lock(self._host, info.domid, info.uuid):
+                disks, nics = specs()
+                plumbing = Plumbing(self._host, disks, nics, info.uuid, release, use_scripts=self._use_scripts)
+                self._plumbing = plumbing
+                device = self._write(plumbing)
             name = f"{device.kind} {device.devid} of domain {device.domid}"
             self._await_back_end(name, f"{device.backend}/state")
-            self._plumbing.finish(self._info.domid)
+            plumbing.finish(info.domid)
             return device
         except BaseException as error:
             with Shield():
                 self._undo(error)
             raise
 
-    def _write(self) -> Device:
-        """Checks, loop devices, and the nodes, while no other toolstack gives this guest a device."""
-        store, domid, plumbing = self._host.store, self._info.domid, self._plumbing
+    def _write(self, plumbing: Plumbing) -> Device:
+        """Checks, loop devices, and the nodes."""
+        store, domid = self._host.store, self._info.domid
         plumbing.check()
         if questions := plumbing.questions(self._host.hyper.domains()):
             plumbing.check_sharing(questions, [known(reply) for reply in store.batch(questions)])
@@ -115,7 +111,7 @@ class _Attachment:
 
     def _undo(self, error: BaseException) -> None:
         """Takes everything back; the error's notes say what would not go."""
-        troubles = self._plumbing.undo()
+        troubles = [] if self._plumbing is None else self._plumbing.undo()
         if self._device is not None:
             troubles += self._remove(self._device)
         for trouble in troubles:
