@@ -112,26 +112,38 @@ class _Attachment:
     def _undo(self, error: BaseException) -> None:
         """Takes everything back; the error's notes say what would not go."""
         troubles = [] if self._plumbing is None else self._plumbing.undo()
-        if self._device is not None:
-            troubles += self._remove(self._device)
+        if (device := self._device) is not None:
+            for step in (self._remove, _free_loop_device):
+                try:
+                    troubles += step(device)
+                except (XenvmError, XenbusError, OSError) as second:
+                    name = f"{device.kind} {device.devid} of domain {device.domid}"
+                    troubles.append(f"{name} could not be removed again: {second}")
         for trouble in troubles:
             error.add_note(trouble)
 
     def _remove(self, device: Device) -> list[str]:
         try:
-            try:
-                return remove(self._host, self._info, device.kind, device.devid)
-            except StoreClosed:
-                self._host.reconnect()
-                return remove(self._host, self._info, device.kind, device.devid)
-        except (XenvmError, XenbusError, OSError) as error:
-            return [f"{device.kind} {device.devid} of domain {device.domid} could not be removed again: {error}"]
+            return remove(self._host, self._info, device.kind, device.devid)
+        except StoreClosed:
+            self._host.reconnect()
+            return remove(self._host, self._info, device.kind, device.devid)
+
+
+def _free_loop_device(device: Device) -> list[str]:
+    """Even if somebody who destroys the guest has removed the only nodes that tell of it."""
+    if node := dict(device.plumbed).get("node"):
+        from xenvm.host.plumbing import block
+
+        block.detach(node, dict(device.back)["params"])
+    return []
 
 
 def _nodes(tx: Transaction, device: Device) -> list[Request]:
     """All nodes of a device, unless the guest has gone or has such a device."""
-    home, record = map(known, tx.batch([Read(f"/libxl/{device.domid}/device"), Read(f"{device.record}/backend")]))
-    if home is None:
+    paths = f"/local/domain/{device.domid}/name", f"/libxl/{device.domid}/device", f"{device.record}/backend"
+    name, devices, record = map(known, tx.batch([Read(path) for path in paths]))
+    if name is None or devices is None:
         raise NoSuchDomain(device.domid)
     if record is not None:
         raise DeviceError(f"{device.kind} {device.devid}", f"domain {device.domid} has this device already")

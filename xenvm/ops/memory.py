@@ -1,7 +1,7 @@
 """A guest's memory while it runs: the target of its balloon driver, and the limit that Xen enforces.
 
-Protocol: Xen's docs/misc/xenstore-paths.pandoc, ``~/memory/target`` and ``static-max``, in KiB. Xen's limit always
-follows the target, so that a guest cannot take back what it was asked to give.
+Protocol: Xen's docs/misc/xenstore-paths.pandoc, ``~/memory/target`` and ``static-max``, in KiB. Xen's limit follows
+the target, so that a guest cannot take back what it was asked to give.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def set_target(host: Host, info: DomainInfo, target: KiB) -> None:
 
 
 def set_limit(host: Host, info: DomainInfo, limit: KiB) -> None:
-    """Sets the most memory that a guest may ever be asked to have; not less than its target."""
+    """Sets the most memory that a guest may have, and may be asked to have; not less than its target."""
     target = _numbers(host, info, "target")
     if limit < target:
         raise DomainError(

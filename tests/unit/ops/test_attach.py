@@ -326,6 +326,21 @@ def test_somebody_removes_it_at_once(guest: FakeHost) -> None:
         disk(guest)
 
 
+def test_the_guest_is_destroyed_just_then(guest: FakeHost) -> None:
+    """By somebody who had read its records before."""
+
+    def end(path: str, value: bytes | None) -> None:
+        if value == b"1":
+            for top in ("/local/domain/1", f"{BACKENDS}/vbd/1", "/libxl/1"):
+                guest.store.drop(top)
+
+    guest.store.states["vbd"] = ""
+    guest.store.on_write(f"{BACKENDS}/vbd/1/51728/state", end)
+    with pytest.raises(DeviceError, match="somebody removed it while it was attached"):
+        disk(guest)
+    assert list(guest.loops.files) == ["/dev/loop0"]
+
+
 def test_what_cannot_be_taken_back_is_told(guest: FakeHost) -> None:
     guest.store.states["vbd"] = "6"
     guest.patch.setattr("xenvm.ops.attach.remove", lambda *_: (_ for _ in ()).throw(DeviceError("x", "no way")))
