@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.fakehost import MAC, FakeHost
-from xenvm.ops.devices import of_kind
+from tests.support.fakehost import BACKENDS, MAC, UUID, FakeHost
+from xenvm.guest.disk import parse_disk
+from xenvm.guest.vif import parse_vif
+from xenvm.ops.attach import CHOOSE, attach_disk, attach_nic
+from xenvm.ops.destroy import destroy
+from xenvm.ops.detach import detach
+from xenvm.ops.devices import find_disk, find_nic, of_kind
 from xenvm.types import Domid
+
+OTHER = "99999999-2222-3333-4444-555555555555"
 
 FRONT = "/local/domain/1/device"
 
@@ -51,3 +58,36 @@ def test_what_only_the_guest_tells_of_is_not_listed(guest: FakeHost) -> None:
     guest.store.put(f"{FRONT}/vbd/51728/backend", "/local/domain/0/backend/vbd/2/51712")
     assert [device.record.devid for device in of_kind(guest.host, Domid(1), "vbd")] == [51712]
     assert of_kind(guest.host, Domid(7), "vbd") == []
+
+
+JUNK = [b"", b"\xff\x00", b"/local/domain/0/backend/vbd/2/51712", b"2", b"6", b"9" * 2000]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
+def test_a_guest_that_rewrites_all_it_owns_at_every_step(guest: FakeHost, junk: bytes) -> None:
+    """Whatever it writes, only its own devices come and go."""
+    guest.create(name="other", uuid=OTHER, disk=[f"{guest.file('o.img', bytes(512))},raw,xvda,rw"], vif=None)
+    guest.file("more.img", bytes(512))
+    guest.store.drivers = False
+
+    def rewrite(path: str, value: bytes | None) -> None:
+        for node in [node for node in guest.store.tree if node.startswith(f"{FRONT}/v") and node.count("/") == 7]:
+            guest.store.put(node, junk)
+
+    guest.store.on_write(f"{BACKENDS}/v??/1/*/state", rewrite)
+    before, info = outside(guest), guest.hyper.all[Domid(1)].info
+    for _ in range(2):
+        attach_disk(guest.host, info, parse_disk(f"{guest.folder}/more.img,raw,xvdb,rw"))
+        attach_nic(guest.host, info, parse_vif("bridge=xenbr0", CHOOSE))
+        assert [device.record.devid for device in of_kind(guest.host, Domid(1), "vbd")] == [51712, 51728]
+        detach(guest.host, info, find_disk(guest.host, Domid(1), "xvdb"), force=True)
+        detach(guest.host, info, find_nic(guest.host, Domid(1), "1"), force=True)
+        assert outside(guest) == before and len(guest.loops.files) == 2
+    assert guest.store.get(f"{FRONT}/vbd/51712/backend") == junk, "it was as hostile as it was meant to be"
+    destroy(guest.host, Domid(1), UUID)
+    assert [line for line in before if "/2" in line] == [line for line in outside(guest) if "/2" in line]
+
+
+def outside(world: FakeHost) -> list[str]:
+    """All nodes but the guest's own."""
+    return sorted(line for line in world.store.dump().splitlines() if not line.startswith(FRONT))
