@@ -5,7 +5,7 @@ from __future__ import annotations
 from xenbus.parse import STATE_MAX, parse_decimal
 from xenbus.request import Read
 from xenbus.value import Value
-from xenvm.errors import DeviceError
+from xenvm.errors import ConfigError, DeviceError
 from xenvm.ops.records import belongings, known
 
 TYPE_CHECKING = False
@@ -53,7 +53,10 @@ def find_disk(host: Host, domid: Domid, vdev: str) -> Record:
     """The guest's disk that ``xvda`` or a number means; ConfigError if it means none, DeviceError if there is none."""
     from xenvm.guest.disk import vdev_to_devid
 
-    devid = vdev_to_devid(vdev)
+    try:
+        devid = vdev_to_devid(vdev)
+    except ConfigError as error:
+        raise ConfigError(error.reason, source="command line") from None
     return _find(host, domid, "vbd", vdev, lambda record: record.devid == devid)
 
 

@@ -72,7 +72,7 @@ def test_force(guest: FakeHost, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch) -
         (["block-attach", "0", "/x,raw,xvdb,rw"], 1, "domain 0 is this host"),
         (["block-attach", "g", "/no/such,raw,xvdb,rw"], 9, "/no/such: cannot be used as a disk"),
         (["block-detach", "g", "xvdb"], 9, "vbd xvdb: domain 1 has no such device"),
-        (["block-detach", "g", "what"], 6, "`what' is not a virtual device such as xvda"),
+        (["block-detach", "g", "what"], 6, "xenvm: command line: `what' is not a virtual device such as xvda\n"),
         (["network-attach", "g", "what=ever"], 6, "unrecognized argument `what=ever'"),
         (["network-detach", "g", "7"], 9, "vif 7: domain 1 has no such device"),
         (["block-list"], 2, "block-list needs a domain"),
