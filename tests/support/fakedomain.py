@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from types import TracebackType
 
 from xenvm.host.hyper import CreateRequest, DomainInfo, VcpuContext
 from xenvm.types import PAGE_SIZE, Domid, Gfn
 
+Affinity = tuple[frozenset[int] | None, frozenset[int] | None]
 FRESH = b"\xc2"
 """What memory holds that nobody has written to."""
 
@@ -28,7 +30,9 @@ class FakeDomain:
         self.pages: dict[int, bytes] = {}
         self.params: dict[int, int] = {}
         self.grants: dict[int, tuple[Domid, Gfn]] = {}
-        self.affinity: dict[int, tuple[frozenset[int] | None, frozenset[int] | None]] = {}
+        self.affinity: dict[int, tuple[frozenset[int] | None, frozenset[int] | None]] = defaultdict(
+            lambda: (None, None)
+        )
         self.entry: VcpuContext | None = None
         self.vuart: Gfn | None = None
         self.iomem: set[int] = set()

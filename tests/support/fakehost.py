@@ -52,6 +52,8 @@ class PeerStore(FakeStore):
         self.closing = True
         """Whether back ends close when they are asked to."""
         self.console = True
+        self.drivers = False
+        """Whether guests have drivers: front ends that connect, and close when they are asked to."""
         super().__init__(folder)
         self.tree["/local/domain/0/name"] = b"Domain-0", (Perm(0),)
         for above in ("/local", "/local/domain", "/local/domain/0"):
@@ -65,7 +67,11 @@ class PeerStore(FakeStore):
             self.put(path, self.states[kind])
             if interface:
                 self.net.plug(interface)
-        elif value == b"5" and self.closing and f"/local/domain/{domid}/device/{kind}/{devid}" not in self.tree:
+        front = f"/local/domain/{domid}/device/{kind}/{devid}"
+        if self.drivers and value in (b"2", b"5") and front in self.tree:
+            self.put(f"{front}/state", "4" if value == b"2" else "6")
+            self.put(path, "4" if value == b"2" else "6")
+        elif value == b"5" and self.closing and front not in self.tree:
             self.put(path, "6")
         if interface and (value == b"6" or value is None):
             self.net.unplug(interface)

@@ -175,7 +175,10 @@ class FakeHyper:
 
     def vcpus(self, domid: Domid) -> list[VcpuInfo]:
         domain = self._on("vcpus", domid)
-        return [VcpuInfo(n, n in domain.online, False, False, 0, 0) for n in range(domain.vcpus)]
+        return [
+            VcpuInfo(n, n in domain.online, False, False, 0, 0, *(cpus or self.cpus for cpus in domain.affinity[n]))
+            for n in range(domain.vcpus)
+        ]
 
     def create(self, request: CreateRequest) -> Created:
         self._enter("create", request.max_vcpus, f"gic={request.gic_version}", f"spis={request.nr_spis}")
@@ -252,7 +255,7 @@ class FakeHyper:
             raise HypercallError("set_affinity", EINVAL, domid=domid)
         if any(cpus is not None and not cpus & self.cpus for cpus in (hard, soft)):
             raise HypercallError("set_affinity", EINVAL, domid=domid)
-        domain.affinity[vcpu] = hard, soft
+        domain.affinity[vcpu] = hard or domain.affinity[vcpu][0], soft or domain.affinity[vcpu][1]
 
     def set_entry(self, domid: Domid, context: VcpuContext) -> None:
         domain = self._on("set_entry", domid, context.bits, f"pc={context.pc:#x}", f"dtb={context.dtb:#x}")

@@ -23,7 +23,7 @@ def test_settings_are_those_of_the_table() -> None:
 
 def test_the_readme_lists_all_commands() -> None:
     rows = "".join(line for line in (TOP / "README.md").read_text().splitlines() if line.startswith("| `"))
-    assert {command.name for command in COMMANDS} <= set(re.findall(r"`([a-z]+)", rows))
+    assert {command.name for command in COMMANDS} <= set(re.findall(r"`([a-z-]+)", rows))
 
 
 @pytest.mark.parametrize("name", ["lab", "store"])
@@ -51,6 +51,6 @@ def test_lines_links_and_options(page: Path) -> None:
     assert [line for line in text.splitlines() if len(line) > 120] == []
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (page.parent / target).exists(), target
-    for name, options in re.findall(r"\bxenvm ([a-z]+)((?: -{1,2}[a-z-]+)+)", text):
+    for name, options in re.findall(r"\bxenvm ([a-z][a-z-]*)((?: -{1,2}[a-z-]+)+)", text):
         command = find(name)
         assert command is not None and (command.commands or set(options.split()) <= {*_options(command), "--help"})

@@ -1,4 +1,4 @@
-"""pause, unpause, shutdown, reboot, destroy."""
+"""pause, unpause, shutdown, reboot, destroy, sysrq, trigger."""
 
 from __future__ import annotations
 
@@ -68,3 +68,19 @@ def destroy(domain: str, force: bool) -> int:
         if troubles:
             return DEVICE if host.hyper.domain(info.domid) is None else FAILED
     return OK
+
+
+def sysrq(domain: str, key: str) -> None:
+    """Sends a Magic SysRq key."""
+    from xenvm.ops import power
+
+    with open_host() as host:
+        power.sysrq(host, names.find_guest(host, domain).domid, key)
+
+
+def trigger(domain: str, name: str, vcpu: str | None) -> None:
+    """Stops a guest by the hypervisor; it is always all of its vCPUs."""
+    from xenvm.ops import power
+
+    with open_host() as host:
+        power.trigger(host, names.find_guest(host, domain).domid, name)

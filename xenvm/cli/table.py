@@ -39,18 +39,32 @@ class Command(Value):
     call: str
     options: tuple[Option, ...] = ()
     arguments: tuple[Argument, ...] = ()
-    commands: tuple[Command, ...] = ()
-    """Subcommands; a command that has them is a group, and its call is what its name alone does on a terminal."""
+    group: str = ""
+    """The module below xenvm.cli that has the subcommands, if this is a group; the group's call is what its name alone
+    does on a terminal."""
     raw: bool = False
     """Whether options after the first argument belong to that argument (a command line to run)."""
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """Subcommands."""
+        if not self.group:
+            return ()
+        found: tuple[Command, ...] = __import__(f"xenvm.cli.{self.group}", fromlist=["COMMANDS"]).COMMANDS
+        return found
 
 
 _DOMAIN = Argument("domain", "DOMAIN", complete="domain")
 _MAYBE_DOMAIN = Argument("domain", "[DOMAIN]", required=False, complete="domain")
 _CONFIG = Argument("config", "[CONFIG]", required=False, complete="file")
 _SETTINGS = Argument("settings", "[KEY=VALUE]...", required=False, many=True)
-_JSON = Option(("--json",), "as_json", "Print JSON instead of a table.")
+JSON = Option(("--json",), "as_json", "Print JSON instead of a table.")
 _ALL = Option(("-a", "--all"), "every", "All guests.")
+_DOMAINS = Argument("domains", "DOMAIN...", required=False, many=True, complete="domain")
+_DEVICE = Argument("device", "DEVICE")
+_FORCE = Option(("-f", "--force"), "force", "Take it away even if the guest does not let go.")
+_SCRIPTS = Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug script.")
+_SIZE = Argument("size", "MEMORY")
 _WAIT = Option(("-w", "--wait"), "wait", "Wait until the guests have gone down.")
 
 _CREATE = Command(
@@ -79,7 +93,7 @@ _LIST = Command(
         Option(("-v", "--verbose"), "verbose", "Show uuids, shutdown reasons and security labels."),
         Option(("-Z", "--context"), "context", "Show security labels."),
         Option(("-c", "--cpupool"), "cpupool", "Show the cpupool of each domain."),
-        _JSON,
+        JSON,
     ),
     (_MAYBE_DOMAIN,),
 )
@@ -112,199 +126,18 @@ _CONSOLE = Command(
     (_DOMAIN,),
 )
 
-_SUITE = Option(("--suite",), "suite", "bookworm (Xen 4.17) or trixie (Xen 4.20).", "SUITE", "bookworm")
-_LAB_NAME = Option(("-n", "--name"), "name", "Which lab, if several are up.", "NAME")
-_MIRROR = Option(("--mirror",), "mirror", "A Debian mirror, in place of that of this machine's apt.", "URL")
-
 _LAB = Command(
     "lab",
     "A real Xen-on-ARM host in QEMU, on any Linux machine.",
     "",
-    commands=(
-        Command("build", "Build the image of a suite from today's packages.", "lab:build", (_SUITE, _MIRROR)),
-        Command(
-            "up",
-            "Boot a lab; its image is built if there is none.",
-            "lab:up",
-            (
-                _SUITE,
-                Option(("--memory",), "memory", "MiB of the whole machine.", "MIB", 4096, True),
-                Option(("--dom0-mem",), "dom0_mem", "MiB of dom0.", "MIB", 1024, True),
-                Option(("--cpus",), "cpus", "CPUs of the machine.", "N", 2, True),
-                Option(("--gic",), "gic", "Version of the interrupt controller: 2 or 3.", "N", 3, True),
-                Option(("--xen-args",), "xen_args", "More words for Xen's command line.", "WORDS", ""),
-                Option(("--timeout",), "timeout", "Seconds to wait for dom0.", "SECONDS", 300, True),
-            ),
-            (Argument("name", "[NAME]", required=False),),
-        ),
-        Command(
-            "down",
-            "Take labs down: the named ones, or the only one.",
-            "lab:down",
-            (Option(("-a", "--all"), "every", "All labs."),),
-            (Argument("names", "[NAME]...", required=False, many=True),),
-        ),
-        Command("status", "List labs and images.", "lab:status"),
-        Command(
-            "exec",
-            "Run a command in dom0; a shell if none is given.",
-            "lab:execute",
-            (
-                _LAB_NAME,
-                Option(("-t", "--tty"), "tty", "Attach this terminal."),
-                Option(("-i", "--stdin"), "stdin", "Pass the standard input on."),
-                Option(("--timeout",), "timeout", "Seconds until it is killed (exit code 124).", "SECONDS", None, True),
-            ),
-            (Argument("command", "[COMMAND]...", required=False, many=True),),
-            raw=True,
-        ),
-        Command(
-            "put",
-            "Copy a file into dom0.",
-            "lab:put",
-            (_LAB_NAME,),
-            (Argument("source", "FILE", complete="file"), Argument("path", "PATH")),
-        ),
-        Command(
-            "get",
-            "Copy a file out of dom0.",
-            "lab:get",
-            (_LAB_NAME,),
-            (Argument("path", "PATH"), Argument("target", "FILE", complete="file")),
-        ),
-        Command(
-            "console",
-            "Print the serial log of Xen and dom0.",
-            "lab:console",
-            (_LAB_NAME, Option(("-f", "--follow"), "follow", "Go on printing.")),
-        ),
-    ),
+    group="table_lab",
 )
-
-_STORE_SERVE = Command(
-    "serve",
-    "Serve a XenStore on a socket, until a signal.",
-    "store_serve:serve",
-    (
-        Option(("--socket",), "socket", "Where clients find it.", "PATH"),
-        Option(("--state",), "state", "A file that keeps the store; without one it ends with the server.", "FILE"),
-    ),
-)
-
-_SOCKET = Option(("--socket",), "socket", "Another store than this host's: the path of its socket.", "PATH")
-_PERMS = Option(("-p",), "perms", "Show permissions.")
-_RAW = Option(("-R", "--raw"), "raw", "Values as they are: no escapes such as \\n or \\x07.")
-_DEPTH = Option(("-d", "--depth"), "depth", "How many levels down.", "N", None, True)
-_FULL = Option(("-f",), "full", "Show whole paths.")
-_WITH_PATH = Option(("-p",), "prefix", "Show each path in front.")
-_PATH = Argument("path", "[PATH]", required=False)
-_PATHS = Argument("paths", "PATH...", many=True)
-_MAYBE_PATHS = Argument("paths", "[PATH]...", required=False, many=True)
-_VALUE = Option(("-v", "--value"), "value", "Only nodes whose value has this text in it.", "TEXT")
-_OWNER = Option(("-o", "--owner"), "owner", "Only nodes that this domain owns.", "DOMID", None, True)
-_AS = Option(("--as",), "domid", "Tell what this domain may do.", "DOMID", None, True)
-_RECURSIVE = Option(("-r",), "recursive", "The nodes below too.")
-_UPTO = Option(("-u",), "upto", "The nodes above too, without the root.")
-_COUNT = Option(("-n",), "count", "End after N events; 0: never.", "N", 0, True)
-_WATCH_VALUES = Option(("-v", "--values"), "values", "Show values.")
-_WATCH_TIMES = Option(("-t", "--time"), "times", "Show the time of day.")
-_TIDY = Option(("-t",), "tidy", "Remove the nodes above too that have nothing else.")
-_NO_PERMS = Option(("--no-perms",), "no_perms", "Leave permissions as they are.")
-_OUTPUT = Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE")
-_FILE = Argument("file", "FILE", complete="file")
-_MODES = Argument("perms", "PERM...", many=True)
-_AFTER = Argument("after", "[FILE]", required=False, complete="file")
-_BEFORE = Argument("before", "FILE", complete="file")
-_PATTERN = Argument("pattern", "PATTERN")
-_WORDS = Argument("words", "WORD...", many=True)
-_PAIRS = Argument("words", "PATH VALUE...", many=True)
 
 _STORE = Command(
     "store",
     "Look at and change the xenstore; a shell if there is nothing else on the line.",
     "store.shell:shell",
-    commands=(
-        Command(
-            "ls",
-            "List nodes, as xenstore-ls does.",
-            "store.look:ls",
-            (_FULL, _PERMS, _DEPTH, _JSON, _SOCKET),
-            (_MAYBE_PATHS,),
-        ),
-        Command("tree", "Draw a tree, with what values mean.", "store.look:tree", (_PERMS, _DEPTH, _SOCKET), (_PATH,)),
-        Command(
-            "list",
-            "Print names of children, as xenstore-list does.",
-            "store.look:list_",
-            (_WITH_PATH, _JSON, _SOCKET),
-            (_MAYBE_PATHS,),
-        ),
-        Command(
-            "read",
-            "Print values, as xenstore-read does.",
-            "store.look:read",
-            (_WITH_PATH, _RAW, _JSON, _SOCKET),
-            (_PATHS,),
-        ),
-        Command("write", "Set values, as xenstore-write does.", "store.change:write", (_RAW, _SOCKET), (_PAIRS,)),
-        Command("mkdir", "Make empty nodes.", "store.change:mkdir", (_SOCKET,), (_PATHS,)),
-        Command("rm", "Remove nodes with all below.", "store.change:rm", (_TIDY, _SOCKET), (_PATHS,)),
-        Command(
-            "chmod",
-            "Set permissions: PERM is a letter of n, r, w, b and a domid.",
-            "store.change:chmod",
-            (_RECURSIVE, _UPTO, _SOCKET),
-            (Argument("path", "PATH"), _MODES),
-        ),
-        Command("exists", "Say by the exit code whether nodes exist.", "store.look:exists", (_SOCKET,), (_PATHS,)),
-        Command(
-            "watch",
-            "Print what changes, until interrupted.",
-            "store.watch:watch",
-            (_COUNT, _DEPTH, _WATCH_VALUES, _WATCH_TIMES, _JSON, _SOCKET),
-            (_PATHS,),
-        ),
-        Command(
-            "find",
-            "Print nodes whose name (or path, if it has a slash) fits.",
-            "store.look:find",
-            (_VALUE, _OWNER, _JSON, _SOCKET),
-            (_PATTERN, _PATH),
-        ),
-        Command(
-            "explain",
-            "Tell who may read and write a node, and why.",
-            "store.look:explain",
-            (_AS, _JSON, _SOCKET),
-            (_PATH,),
-        ),
-        Command("export", "Write a snapshot as JSON.", "store.compare:export", (_OUTPUT, _SOCKET), (_PATH,)),
-        Command(
-            "import",
-            "Write the nodes of a snapshot, below PATH if it is given.",
-            "store.compare:import_",
-            (_NO_PERMS, _SOCKET),
-            (_FILE, _PATH),
-        ),
-        Command(
-            "diff",
-            "Compare snapshots; - or nothing is the store now.",
-            "store.compare:diff",
-            (_JSON, _SOCKET),
-            (_BEFORE, _AFTER),
-        ),
-        Command("stat", "Show what each domain uses.", "store.look:stat", (_JSON, _SOCKET)),
-        Command(
-            "control",
-            "Send a command to the server itself; `help` lists them.",
-            "store.look:control",
-            (_SOCKET,),
-            (_WORDS,),
-            raw=True,
-        ),
-        _STORE_SERVE,
-        Command("shell", "The interactive shell; takes commands from a pipe too.", "store.shell:shell", (_SOCKET,)),
-    ),
+    group="table_store",
 )
 
 COMMANDS: tuple[Command, ...] = (
@@ -316,7 +149,7 @@ COMMANDS: tuple[Command, ...] = (
         "info",
         "Show facts about this host and its Xen.",
         "info:info",
-        (_JSON,),
+        (JSON,),
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
@@ -336,6 +169,56 @@ COMMANDS: tuple[Command, ...] = (
         "power:destroy",
         (Option(("-f",), "force", "Accepted for xl's sake; domain 0 cannot be destroyed."),),
         (_DOMAIN,),
+    ),
+    Command(
+        "block-attach",
+        "Give a running guest a disk.",
+        "devices:block_attach",
+        (_SCRIPTS,),
+        (_DOMAIN, Argument("disk", "DISK-PART...", required=False, many=True)),
+    ),
+    Command("block-list", "List the disks of guests.", "devices:block_list", (JSON,), (_DOMAINS,)),
+    Command("block-detach", "Take a disk from a running guest.", "devices:block_detach", (_FORCE,), (_DOMAIN, _DEVICE)),
+    Command(
+        "network-attach",
+        "Give a running guest a vif.",
+        "devices:network_attach",
+        (_SCRIPTS,),
+        (_DOMAIN, Argument("vif", "[KEY=VALUE]...", required=False, many=True)),
+    ),
+    Command("network-list", "List the vifs of guests.", "devices:network_list", (JSON,), (_DOMAINS,)),
+    Command(
+        "network-detach", "Take a vif from a running guest.", "devices:network_detach", (_FORCE,), (_DOMAIN, _DEVICE)
+    ),
+    Command("vcpu-list", "List the vCPUs of domains.", "vcpus:vcpu_list", (JSON,), (_DOMAINS,)),
+    Command(
+        "vcpu-set",
+        "Change how many vCPUs a guest has online.",
+        "vcpus:vcpu_set",
+        (Option(("-i", "--ignore-host"), "ignore_host", "Allow more than this host has CPUs."),),
+        (_DOMAIN, Argument("count", "COUNT")),
+    ),
+    Command(
+        "vcpu-pin",
+        "Set where vCPUs must (HARD) and should (SOFT) run: CPU lists, all, or - as it is.",
+        "vcpus:vcpu_pin",
+        (),
+        (
+            _DOMAIN,
+            Argument("vcpu", "VCPU|all"),
+            Argument("hard", "HARD"),
+            Argument("soft", "[SOFT]", required=False),
+        ),
+    ),
+    Command("mem-set", "Ask a guest to have so much memory (MiB).", "memory:mem_set", (), (_DOMAIN, _SIZE)),
+    Command("mem-max", "Set the most memory a guest may have (MiB).", "memory:mem_max", (), (_DOMAIN, _SIZE)),
+    Command("sysrq", "Send a guest a Magic SysRq key.", "power:sysrq", (), (_DOMAIN, Argument("key", "KEY"))),
+    Command(
+        "trigger",
+        "Stop a guest by the hypervisor, with a reason.",
+        "power:trigger",
+        (),
+        (_DOMAIN, Argument("name", "TRIGGER"), Argument("vcpu", "[VCPU]", required=False)),
     ),
     Command(
         "rename",

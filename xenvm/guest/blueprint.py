@@ -53,13 +53,18 @@ class Blueprint(Value):
 
     @property
     def memory_limit(self) -> KiB:
-        """What the domain may own: its RAM, and a MiB for the pages shared with back ends."""
-        return KiB(self.spec.maxmem + 1024)
+        """What the domain may own while it is built: its RAM, and a MiB for the pages shared with back ends."""
+        return limit_for(self.spec.maxmem)
 
     @property
     def need(self) -> KiB:
         """All memory that building it takes from the host."""
         return KiB(self.spec.maxmem + self.paging_pool // 1024 + 2048)
+
+
+def limit_for(target: KiB) -> KiB:
+    """What a domain may own whose RAM is to be `target`: a MiB more, for the pages shared with back ends."""
+    return KiB(target + 1024)
 
 
 def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
@@ -88,7 +93,7 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
 
 def settled(spec: GuestSpec) -> GuestSpec:
     """The same guest with everything chosen that it keeps over reboots: its uuid, its MACs, its bridges."""
-    return spec.replace(uuid=spec.uuid or random_uuid(), nics=tuple(map(_chosen_nic, spec.nics)))
+    return spec.replace(uuid=spec.uuid or random_uuid(), nics=tuple(map(chosen_nic, spec.nics)))
 
 
 def _check_placement(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel, ramdisk: image.Blob | None) -> None:
@@ -104,25 +109,23 @@ def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None
     if spec.maxvcpus > limit:
         key = "maxvcpus" if "maxvcpus" in (spec.places or {}) else "vcpus"
         raise _at(spec, key, f"{spec.maxvcpus} vCPUs are too many: a GIC{spec.gic_version} has at most {limit}")
-    if spec.memory != spec.maxmem:
-        raise _at(
-            spec,
-            "maxmem",
-            f"memory={spec.memory // 1024} is less than maxmem={spec.maxmem // 1024}, which Xen cannot build on ARM:"
-            " make them equal",
-        )
     for key, sets in (("cpus", spec.affinity.hard), ("cpus_soft", spec.affinity.soft)):
         if any(wanted is not None and not wanted & facts.cpus for wanted in sets):
             raise _at(spec, key, f"{key}: this host has none of these CPUs, only 0 to {max(facts.cpus)}")
     for disk in spec.disks:
-        _check_disk(spec, disk)
+        check_disk(disk, spec.source)
     for nic in spec.nics:
-        if nic.backend != "0":
-            raise UnsupportedError(f"vif {nic.devid}: backend={nic.backend}: only domain 0 can serve vifs")
+        check_nic(nic)
 
 
-def _check_disk(spec: GuestSpec, disk: DiskSpec) -> None:
-    """xenvm starts no QEMU: what only QEMU could serve is refused rather than left unconnected."""
+def check_nic(nic: NicSpec) -> None:
+    """Refuses a vif that xenvm cannot serve; UnsupportedError."""
+    if nic.backend != "0":
+        raise UnsupportedError(f"vif {nic.devid}: backend={nic.backend}: only domain 0 can serve vifs")
+
+
+def check_disk(disk: DiskSpec, source: str = "") -> None:
+    """xenvm starts no QEMU: what only QEMU could serve is refused rather than left unconnected; ConfigError."""
     reasons = (
         (disk.format != "raw", f"format {disk.format} needs QEMU, which xenvm does not start: convert it to raw"),
         (
@@ -135,7 +138,7 @@ def _check_disk(spec: GuestSpec, disk: DiskSpec) -> None:
     )
     for wrong, reason in reasons:
         if wrong:
-            raise ConfigError(f"disk {disk.vdev}: {reason}", source=spec.source, line=disk.line, column=disk.column)
+            raise ConfigError(f"disk {disk.vdev}: {reason}", source=source, line=disk.line, column=disk.column)
 
 
 def _passthrough(spec: GuestSpec, facts: HostFacts) -> bool:
@@ -152,7 +155,8 @@ def _at(spec: GuestSpec, key: str, reason: str) -> ConfigError:
     return ConfigError(reason, source=spec.source, line=line, column=column)
 
 
-def _chosen_nic(nic: NicSpec) -> NicSpec:
+def chosen_nic(nic: NicSpec) -> NicSpec:
+    """The same vif with its MAC and its bridge chosen."""
     from xenvm.guest.vif import random_mac
 
     return nic.replace(mac=nic.mac or random_mac(), bridge=nic.bridge or DEFAULT_BRIDGE)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from xenvm.errors import ConfigError
+from xenvm.types import KiB
+
 _BLANKS = " \t\n\v\f\r"
 _DIGITS = {8: "01234567", 10: "0123456789", 16: "0123456789abcdefABCDEF"}
 _LONG = 1 << 63
+_MIB = 20
+_UNITS = {"b": 0, "k": 10, "m": _MIB, "g": 30, "t": 40}
+"""Powers of two."""
 
 
 def integer(text: str) -> int | None:
@@ -28,6 +34,15 @@ def decimal(text: str) -> int | None:
 def hexadecimal(text: str) -> int | None:
     """A number without sign in base 16, with or without ``0x``; blanks may lead."""
     return _digits(text.lstrip(_BLANKS).lower().removeprefix("0x"), 16)
+
+
+def memory_size(text: str) -> KiB:
+    """An amount of memory as xl's commands take it: MiB, or with one of the letters b, k, m, g, t; ConfigError."""
+    unit = _UNITS.get(text[-1:].lower())
+    number = decimal(text if unit is None else text[:-1])
+    if number is None:
+        raise ConfigError(f"`{text}' is not an amount of memory such as 512 (MiB) or 2g", source="command line")
+    return KiB(number << (_MIB if unit is None else unit) >> 10)
 
 
 def is_octal(text: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from xenvm.errors import ConfigError, HypercallError, UnsupportedError
 from xenvm.guest import layout
+from xenvm.guest.blueprint import limit_for
 from xenvm.guest.image import Held
 from xenvm.guest.nodes import Ports
 from xenvm.host.hyper import (
@@ -91,6 +92,9 @@ def populate(hyper: Hypervisor, domid: Domid, plan: Blueprint) -> None:
         if plan.facts.release >= (4, 21):
             mapping.view[_CONSOLE_CONNECTION] = 1
     hyper.cache_flush(domid, pages[0], len(pages))
+    if plan.spec.memory < plan.spec.maxmem:
+        # The guest finds all of its RAM and gives the rest back; from then on this is what it may own.
+        hyper.set_max_mem(domid, limit_for(plan.spec.memory))
 
 
 def connect_rings(hyper: Hypervisor, domid: Domid, plan: Blueprint, rings: Ports) -> Ports:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import errno
 import time
 
-from xenbus import bus
 from xenbus.errors import StoreClosed, XenbusError
-from xenbus.perm import parse_perms
-from xenbus.request import Discard, Introduce, SetPerms, Write
+from xenbus.request import Discard, Introduce
 from xenbus.value import Value
-from xenvm.errors import DeviceError, HostError, HypercallError, XenvmError
+from xenvm.errors import HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
@@ -22,7 +20,7 @@ from xenvm.ops import build
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
-from xenvm.ops.plumb import Plumbing
+from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.pools import pool_number
 from xenvm.ops.signals import Shield
 from xenvm.types import DOM0, Domid
@@ -69,7 +67,8 @@ def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Pha
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
     phases = phases or Phases()
     plan = draw(spec, facts_of(host.hyper))
-    plumbing = Plumbing(host, plan, use_scripts=options.hotplug_scripts)
+    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
+    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
     phases.done("read the configuration")
     creation = Creation(host, plan, plumbing, phases)
     try:
@@ -91,13 +90,6 @@ def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
             f"{plan.spec.name}: not enough memory: it needs {plan.need // 1024} MiB with its page tables,"
             f" {free // 1024} MiB are free on this host"
         )
-
-
-def _back_end_ready(device: str, state: bytes | None) -> bool:
-    """Whether a back end waits for its guest; DeviceError if it has given up."""
-    if state is not None and bus.is_closing(state):
-        raise DeviceError(device, "its back end in this host refused it: see `dmesg` for what its driver says")
-    return bus.is_ready(state)
 
 
 class Creation:
@@ -189,7 +181,7 @@ class Creation:
             self.phases.done("load the images")
 
             def ready(values: Mapping[str, bytes | None]) -> bool:
-                return bool(values[console]) and all(_back_end_ready(states[path], values[path]) for path in states)
+                return bool(values[console]) and all(back_end_ready(states[path], values[path]) for path in states)
 
             waited_for = ", ".join(["the console daemon", *states.values()])
             follower.wait(ready, store.clock() + BACKEND_SECONDS, waited_for)
@@ -207,10 +199,7 @@ class Creation:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)
         # Nothing may be left of a former domain of this number.
         yield from (Discard(who.home), Discard(who.vm), Discard(who.private))
-        for node in self._nodes(who, rings):
-            yield Write(node.path, node.value)
-            if node.perms is not None:
-                yield SetPerms(node.path, parse_perms(node.perms))
+        yield from writes(self._nodes(who, rings))
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
         disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)

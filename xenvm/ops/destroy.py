@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import errno
 
-from xenbus import bus
 from xenbus.errors import StoreTimeout
 from xenbus.operations import checked
-from xenbus.request import Discard, List, Write
+from xenbus.request import Discard, List
 from xenvm.errors import HypercallError, XenvmError
-from xenvm.ops.records import CONSOLES, belongings, known
+from xenvm.ops.close import await_closed, discard_empty, empty, farewells, state_path
+from xenvm.ops.records import CONSOLES, belongings
 from xenvm.ops.unplumb import unplumb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from xenbus.follow import Follower
-    from xenbus.request import Request
-    from xenbus.transaction import Transaction
     from xenvm.host.open import Host
     from xenvm.ops.records import Record
     from xenvm.types import Domid
@@ -66,10 +63,6 @@ def _give_back(host: Host, domid: Domid) -> None:
             raise
 
 
-def _state(device: Record) -> str:
-    return f"{device.backend}/state"
-
-
 def _gone(host: Host, domid: Domid) -> bool:
     """Whether the domain has vanished. That the last daemon let go of its pages is told by no event."""
 
@@ -110,45 +103,16 @@ def _close_back_ends(host: Host, closing: Sequence[Record], nodes: Sequence[str]
     for those.
     """
     if closing:
-        host.store.transact(list(_farewells(closing)), checked=False)
+        host.store.transact(list(farewells(closing)), checked=False)
     began = host.store.clock()
-    with host.store.follow(map(_state, closing)) as follower:
+    with host.store.follow(map(state_path, closing)) as follower:
         host.store.batch_checked([Discard(path) for path in nodes])
         for device in closing:
             if device.state == "1":
-                _await_closed(host, follower, device, began + START_SECONDS)
+                await_closed(host, follower, device, began + START_SECONDS)
             else:
-                troubles += _await_closed(host, follower, device, began + CLOSE_SECONDS)
+                troubles += await_closed(host, follower, device, began + CLOSE_SECONDS)
             _noting(troubles, unplumb, host, device)
-
-
-def _await_closed(host: Host, follower: Follower, device: Record, deadline: float) -> list[str]:
-    """Waits for the back end of a device; a sentence if it did not close."""
-    path = _state(device)
-
-    def closed(values: Mapping[str, bytes | None]) -> bool:
-        # A driver that was about to start writes its own next state over our Closing: it is asked again.
-        if not bus.is_closing(values[path]):
-            host.store.batch([Write(path, "5")])
-        return bus.is_closed(values[path])
-
-    try:
-        follower.wait(closed, deadline, "the back end to close")
-        return []
-    except StoreTimeout:
-        state = bus.state_name(bus.parse_state(follower.values[path]))
-        return [f"the back end of {device.name} did not close: {device.backend} is {state}"]
-
-
-def _farewells(closing: Sequence[Record]) -> Iterator[Request]:
-    """Removes the front ends and tells the back ends to close, in this order: a back end that finds itself Closing and
-    its front end gone unregisters and ends in Closed; with the front end still there it would wait for it."""
-    for device in closing:
-        yield Discard(device.frontend)
-    for device in closing:
-        yield Write(f"{device.backend}/online", "0")
-        if device.state != "6":
-            yield Write(_state(device), "5")
 
 
 def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None:
@@ -164,20 +128,5 @@ def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None
     own = [*(f"{kind}/{domid}" for kind in kinds), f"/libxl/{domid}"]
     replies = host.store.batch([*map(Discard, own), *map(List, paths)])
     checked(replies[: len(own)])
-    if _empty(paths, replies[len(own) :]):
-        host.store.transact(lambda tx: _discard_empty(tx, paths))
-
-
-def _discard_empty(tx: Transaction, paths: Sequence[str]) -> list[Request]:
-    """In a transaction, lest somebody else's new device goes with its directory."""
-    return [Discard(path) for path in _empty(paths, tx.batch([List(path) for path in paths]))]
-
-
-def _empty(paths: Sequence[str], listings: Sequence[object]) -> list[str]:
-    """Those of the directories that have nothing in them, or nothing but others of these; parents come last."""
-    empty: list[str] = []
-    for path, listing in zip(paths, listings, strict=True):
-        children = known(listing)
-        if isinstance(children, tuple) and all(f"{path}/{child}" in empty for child in children):
-            empty.append(path)
-    return empty
+    if empty(paths, replies[len(own) :]):
+        host.store.transact(lambda tx: discard_empty(tx, paths))

@@ -6,8 +6,10 @@ asks for the scripts, gets them run by the documented protocol (docs/misc/block-
 
 from __future__ import annotations
 
+from xenbus import bus
 from xenbus.frugal import Deferred
-from xenbus.request import List, Read, Write
+from xenbus.perm import parse_perms
+from xenbus.request import List, Read, SetPerms, Write
 from xenvm.errors import DeviceError
 from xenvm.guest import nodes
 from xenvm.guest.nodes import BLOCK_SCRIPT, VIF_SCRIPT
@@ -18,10 +20,9 @@ from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from xenbus.request import Request
-    from xenvm.guest.blueprint import Blueprint
     from xenvm.guest.spec import DiskSpec, NicSpec
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
@@ -37,17 +38,26 @@ INTERFACE_SECONDS = 10.0
 
 
 class Plumbing:
-    """All disks and vifs of one creation.
+    """The disks and vifs of one creation, or those that a running guest gets.
 
-    The steps, in order: `check`, `check_sharing`, `attach_disks`, `committed` once the nodes are written, `finish` once
-    the back ends are there; `undo` at any time before `committed`.
+    `uuid` is the guest's, `release` Xen's (major, minor). The steps, in order: `check`, `check_sharing`,
+    `attach_disks`, `committed` once the nodes are written, `finish` once the back ends are there; `undo` at any time
+    before `committed`.
     """
 
-    def __init__(self, host: Host, plan: Blueprint, *, use_scripts: bool) -> None:
-        self._host, self._plan = host, plan
-        spec = plan.spec
-        self._own_disks = [disk for disk in spec.disks if not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)]
-        self._own_nics = [nic for nic in spec.nics if not use_scripts and needs_script(nic) is None]
+    def __init__(
+        self,
+        host: Host,
+        disks: Sequence[DiskSpec],
+        nics: Sequence[NicSpec],
+        uuid: str,
+        release: tuple[int, int],
+        *,
+        use_scripts: bool,
+    ) -> None:
+        self._host, self._disks, self._nics, self._vm, self._release = host, disks, nics, f"/vm/{uuid}", release
+        self._own_disks = [disk for disk in disks if not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)]
+        self._own_nics = [nic for nic in nics if not use_scripts and needs_script(nic) is None]
         self._targets: dict[int, block.BlockTarget] = {}
         self._others: list[block.OtherDisk] = []
         self._attached: dict[int, block.BlockAttachment] = {}
@@ -85,10 +95,6 @@ class Plumbing:
             target = self._targets[disk.devid]
             self._host.plumbing.block.check_sharing(target, _mode(disk), vm=self._vm, others=self._others)
 
-    @property
-    def _vm(self) -> str:
-        return f"/vm/{self._plan.uuid}"
-
     def attach_disks(self) -> None:
         """Loop devices for the files, under the lock that `check` took."""
         for disk in self._own_disks:
@@ -98,15 +104,14 @@ class Plumbing:
 
     def disks(self, domid: Domid) -> list[nodes.Device]:
         """The vbds; those plumbed here have their hotplug nodes already, so blkback opens them at once."""
-        release = self._plan.facts.release
         return [
-            nodes.disk_device(domid, disk, release, plumbed=_hotplug_nodes(self._attached.get(disk.devid)))
-            for disk in self._plan.spec.disks
+            nodes.disk_device(domid, disk, self._release, plumbed=_hotplug_nodes(self._attached.get(disk.devid)))
+            for disk in self._disks
         ]
 
     def nics(self, domid: Domid) -> list[nodes.Device]:
         """The vifs."""
-        return [nodes.nic_device(domid, nic, self._plan.facts.release) for nic in self._plan.spec.nics]
+        return [nodes.nic_device(domid, nic, self._release) for nic in self._nics]
 
     def _scripted(self, domid: Domid) -> list[nodes.Device]:
         own = {("vbd", disk.devid) for disk in self._own_disks} | {("vif", nic.devid) for nic in self._own_nics}
@@ -131,7 +136,7 @@ class Plumbing:
 
     def _wait_for_interfaces(self, domid: Domid) -> None:
         """netback says InitWait a moment before it makes its interface."""
-        names = [bridge.interface_name(domid, nic.devid) for nic in self._plan.spec.nics]
+        names = [bridge.interface_name(domid, nic.devid) for nic in self._nics]
         if names:
             with self._host.plumbing.bridge.LinkWatch() as links:
                 links.wait(names, self._host.store.clock() + INTERFACE_SECONDS)
@@ -151,6 +156,21 @@ class Plumbing:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def back_end_ready(device: str, state: bytes | None) -> bool:
+    """Whether a back end waits for its guest; DeviceError if it has given up."""
+    if state is not None and bus.is_closing(state):
+        raise DeviceError(device, "its back end in this host refused it: see `dmesg` for what its driver says")
+    return bus.is_ready(state)
+
+
+def writes(wanted: Iterable[nodes.Node]) -> Iterator[Request]:
+    """The requests that make nodes."""
+    for node in wanted:
+        yield Write(node.path, node.value)
+        if node.perms is not None:
+            yield SetPerms(node.path, parse_perms(node.perms))
 
 
 def _mode(disk: DiskSpec) -> str:

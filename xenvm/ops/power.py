@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xenbus.errors import StoreTimeout
 from xenbus.request import Read, Write
-from xenvm.errors import DomainError
+from xenvm.errors import DomainError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from xenvm.host.open import Host
     from xenvm.types import Domid
 
+TRIGGERS = {
+    "poweroff": 0,
+    "power": 0,
+    "reboot": 1,
+    "reset": 1,
+    "crash": 3,
+    "watchdog": 4,
+    **dict.fromkeys(("nmi", "init", "sleep", "s3resume")),
+}
+"""What `trigger` takes: the shutdown code that it stands for, None for what only x86 has."""
 ACK_SECONDS = 60.0
 """How long a guest may take to acknowledge a request, as in libxl."""
 
@@ -47,6 +57,28 @@ def _commands(tx: Transaction, paths: list[str], command: str) -> list[Request]:
     """Writes to those guests that are still there: nothing of one that has gone must come back."""
     there = tx.batch([Read(path) for path in paths])
     return [Write(path, command) for path, value in zip(paths, there, strict=True) if isinstance(value, bytes)]
+
+
+def sysrq(host: Host, domid: Domid, key: str) -> None:
+    """Sends a Magic SysRq key to a guest's kernel, which takes it or not: there is no answer."""
+    from xenvm.ops import home
+
+    if len(key) != 1 or not " " < key <= "~":
+        raise DomainError(f"{key!r} is no SysRq key: one printable character")
+    home.change(host, domid, lambda _: [Write(f"/local/domain/{domid}/control/sysrq", key)])
+
+
+def trigger(host: Host, domid: Domid, name: str) -> None:
+    """Stops a guest at once, for the reason that `name` stands for; what follows is what its configuration says.
+
+    Its kernel is not asked: Xen on ARM can neither press its power button nor send it an NMI.
+    """
+    if name not in TRIGGERS:
+        raise DomainError(f"{name!r} is no trigger: there are {', '.join(TRIGGERS)}")
+    code = TRIGGERS[name]
+    if code is None:
+        raise UnsupportedError(f"the trigger {name} does not exist on ARM")
+    host.hyper.shutdown(domid, code)
 
 
 def wait_down(host: Host, domids: Iterable[Domid], *, seconds: float | None = None) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CONSOLES = ("console", "vuart")
 """Kinds that xenconsoled serves: they have no handshake, their records are just deleted."""
 
-_COPIED = ("script", "params", "mode", "mac", "vifname", "ip", "gatewaydev", "bridge", "vlan")
+_COPIED = ("script", "params", "mode", "mac", "vifname", "ip", "gatewaydev", "bridge", "vlan", "dev")
 
 
 class Record(Value):

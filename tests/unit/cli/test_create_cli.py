@@ -95,7 +95,6 @@ BAD = [
     Bad("memory none", {"memory": 0}, 6, "{config}:"),
     Bad("memory too small", {"memory": 1}, 6, "not enough memory: kernel, ramdisk and device tree need more than"),
     Bad("memory a word", {"memory": "much"}, 6, "{config}:"),
-    Bad("balloon", {"memory": 64, "maxmem": 128}, 6, "memory=64 is less than maxmem=128"),
     Bad("bridge missing", {"vif": ["bridge=br9"]}, 9, "xenvm: vif 0: the bridge br9 does not exist"),
     Bad("bridge none", {"vif": ["bridge=eth0"]}, 9, "xenvm: vif 0: eth0 is a network interface, but not a bridge"),
     Bad("mac", {"vif": ["mac=zz"]}, 6, "{config}:"),

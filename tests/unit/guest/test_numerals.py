@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from xenvm.guest.numerals import decimal, hexadecimal, integer, is_octal
+from xenvm.errors import ConfigError
+from xenvm.guest.numerals import decimal, hexadecimal, integer, is_octal, memory_size
 
 INTEGERS = {
     "0": 0, "1": 1, "512": 512, "010": 8, "00": 0, "0x10": 16, "0X1f": 31, "-1": -1, "+7": 7, " 512": 512, "\t\n5": 5,
@@ -39,3 +40,25 @@ def test_hexadecimal(text: str, value: int | None) -> None:
 )
 def test_is_octal(text: str, octal: bool) -> None:
     assert is_octal(text) == octal
+
+
+@pytest.mark.parametrize(
+    ("text", "kib"),
+    [
+        ("512", 512 << 10),
+        ("512m", 512 << 10),
+        ("2G", 2 << 20),
+        ("1t", 1 << 30),
+        ("2048k", 2048),
+        ("4096b", 4),
+        ("0", 0),
+    ],
+)
+def test_memory_size(text: str, kib: int) -> None:
+    assert memory_size(text) == kib
+
+
+@pytest.mark.parametrize("text", ["", "m", "1.5g", "-1", "5mm", "12x", "1e3", "+4", "٤", "9" * 70])
+def test_no_memory_size(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not an amount of memory"):
+        memory_size(text)

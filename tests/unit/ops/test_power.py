@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakehost import UUID, FakeHost
 from xenbus.errors import StoreTimeout
-from xenvm.errors import DomainError
+from xenvm.errors import DomainError, NoSuchDomain, UnsupportedError
 from xenvm.host.hyper import DomainInfo
 from xenvm.ops import power
 from xenvm.types import Domid
@@ -99,3 +99,29 @@ def test_waiting_has_an_end(guest: FakeHost) -> None:
 def test_nothing_to_wait_for(guest: FakeHost) -> None:
     power.wait_down(guest.host, [], seconds=0)
     power.wait_down(guest.host, [Domid(77)], seconds=0)
+
+
+def test_sysrq(guest: FakeHost) -> None:
+    guest.store.put("/local/domain/1/name", "g")
+    power.sysrq(guest.host, Domid(1), "s")
+    assert guest.store.get("/local/domain/1/control/sysrq") == b"s"
+    for key in ("", "ss", "\n", "\x7f", "ä", " "):
+        with pytest.raises(DomainError, match="is no SysRq key"):
+            power.sysrq(guest.host, Domid(1), key)
+    with pytest.raises(NoSuchDomain):
+        power.sysrq(guest.host, Domid(2), "s")
+    assert guest.store.get("/local/domain/2") is None
+
+
+@pytest.mark.parametrize(("name", "code"), [("power", 0), ("reset", 1), ("reboot", 1), ("crash", 3), ("watchdog", 4)])
+def test_trigger(guest: FakeHost, name: str, code: int) -> None:
+    power.trigger(guest.host, Domid(1), name)
+    assert info(guest).shutdown_code == code
+
+
+def test_triggers_that_do_not_exist(guest: FakeHost) -> None:
+    with pytest.raises(UnsupportedError, match="the trigger nmi does not exist on ARM"):
+        power.trigger(guest.host, Domid(1), "nmi")
+    with pytest.raises(DomainError, match="'off' is no trigger: there are poweroff, power, reboot"):
+        power.trigger(guest.host, Domid(1), "off")
+    assert info(guest).shutdown_code is None
