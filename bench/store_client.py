@@ -15,7 +15,6 @@ removal; 191 requests.
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import pyxs
 
+from bench.ratios import columns
 from tests.support.realstore import ROOT, RealStore, fetch, library_path
 from xenbus.client import Store, connect
 from xenbus.perm import Perm
@@ -104,11 +104,7 @@ def measure(clients: dict[str, Client], path: str) -> None:
     print(f"{'':8}" + "".join(f"{name:>22}" for name in clients))
     for what, count in COUNTS.items():
         rounds = [[client(path, what, count) for client in clients.values()] for _round in range(ROUNDS)]
-        row = ""
-        for column in range(len(clients)):
-            time_ = statistics.median(times[column] for times in rounds)
-            ratio = statistics.median(times[column] / times[0] for times in rounds)
-            row += f"{time_:12.1f} us {ratio:5.2f}x"
+        row = "".join(f"{time_:12.1f} us {ratio:5.2f}x" for time_, ratio in columns(rounds))
         print(f"{what:8}{row}")
 
 
@@ -126,9 +122,7 @@ def measure_listing(path: str) -> None:
             "xenbus.tree.walk": lambda: walk(store, "/bench"),
         }
         rounds = [[timed(1, work) for work in works.values()] for _round in range(LISTINGS)]
-        for column, name in enumerate(works):
-            time_ = statistics.median(times[column] for times in rounds)
-            ratio = statistics.median(times[column] / times[0] for times in rounds)
+        for name, (time_, ratio) in zip(works, columns(rounds), strict=True):
             print(f"{name:20}{time_ / 1000:10.1f} ms {ratio:5.2f}x")
 
 

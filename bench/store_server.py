@@ -6,7 +6,6 @@ it uses. "read" and "write" wait for each answer (libxenstore); "pipelined" are 
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.ratios import columns
 from bench.store_client import build, xenbus_client
 from tests.support.realstore import RealStore, fetch, library_path
 from xenbus.client import connect
@@ -55,11 +55,7 @@ def compare(measures: dict[str, Measure], servers: dict[str, str]) -> None:
     print(f"{'':16}" + "".join(f"{name:>22}" for name in servers))
     for what, measure in measures.items():
         rounds = [[measure(path) for path in servers.values()] for _round in range(ROUNDS)]
-        row = ""
-        for column in range(len(servers)):
-            time_ = statistics.median(times[column] for times in rounds)
-            ratio = statistics.median(times[column] / times[0] for times in rounds)
-            row += f"{time_:12.1f} us {ratio:5.2f}x"
+        row = "".join(f"{time_:12.1f} us {ratio:5.2f}x" for time_, ratio in columns(rounds))
         print(f"{what:16}{row}")
 
 

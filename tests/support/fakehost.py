@@ -16,6 +16,9 @@ import pytest
 from tests.support.fakehyper import FakeHyper
 from tests.support.fakenet import FakeLoops, FakeNet
 from tests.support.fakestore import FakeStore
+from tests.support.guestconfig import MAC as MAC
+from tests.support.guestconfig import UUID as UUID
+from tests.support.guestconfig import config_text
 from xenbus import wire
 from xenbus.perm import Perm
 from xenvm.guest.load import load_text
@@ -26,8 +29,6 @@ from xenvm.host.xen.hypervisor import XenHypervisor
 from xenvm.ops import create
 from xenvm.types import Domid
 
-UUID = "11111111-2222-3333-4444-555555555555"
-MAC = "00:16:3e:11:22:33"
 BACKENDS = "/local/domain/0/backend"
 
 
@@ -140,17 +141,7 @@ class FakeHost:
         disk = self.folder / "disk.img"
         if not disk.exists():
             disk.write_bytes(bytes(512))
-        values: dict[str, object] = {
-            "name": "g",
-            "uuid": UUID,
-            "kernel": self.kernel,
-            "ramdisk": self.ramdisk,
-            "memory": 64,
-            "disk": [f"{disk},raw,xvda,rw"],
-            "vif": [f"mac={MAC},bridge=xenbr0"],
-            **settings,
-        }
-        return "".join(f"{key} = {value!r}\n" for key, value in values.items() if value is not None)
+        return config_text(self.kernel, self.ramdisk, str(disk), settings)
 
     def spec(self, **settings: object) -> GuestSpec:
         """The same as a specification."""

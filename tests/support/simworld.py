@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.guestconfig import MAC as MAC
+from tests.support.guestconfig import UUID as UUID
+from tests.support.guestconfig import config_text
 from xenvm.guest.load import load_text
 from xenvm.guest.spec import GuestSpec
 from xenvm.host.sim.host import SimHost
@@ -12,9 +15,6 @@ from xenvm.host.sim.world import World
 from xenvm.ops import create
 from xenvm.ops.destroy import destroy
 from xenvm.types import Domid
-
-UUID = "11111111-2222-3333-4444-555555555555"
-MAC = "00:16:3e:11:22:33"
 
 
 def arm64_image(size: int = 1 << 20) -> bytes:
@@ -36,16 +36,7 @@ class SimWorld:
 
     def config(self, **settings: object) -> str:
         """Text of a configuration: 64 MiB, one disk and one vif, changed by `settings`."""
-        values: dict[str, object] = {
-            "name": "g",
-            "uuid": UUID,
-            "kernel": str(self.folder / "Image"),
-            "memory": 64,
-            "disk": [f"{self.folder}/disk.img,raw,xvda,rw"],
-            "vif": [f"mac={MAC},bridge=xenbr0"],
-            **settings,
-        }
-        return "".join(f"{key} = {value!r}\n" for key, value in values.items() if value is not None)
+        return config_text(str(self.folder / "Image"), None, f"{self.folder}/disk.img", settings)
 
     def spec(self, **settings: object) -> GuestSpec:
         """The same as a specification."""
