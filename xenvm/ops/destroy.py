@@ -49,7 +49,10 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     _remove_records(host, domid, found.devices)
     _noting(troubles, host.plumbing.userdata.UserData(domid, uuid).delete_all)
     _give_back(host, domid)
-    if not _gone(host, domid):
+    gone = _gone(host, domid)
+    # A console daemon that was just setting up its consoles has written of them meanwhile; now it is done with them.
+    host.store.batch_checked([Discard(f"/local/domain/{domid}")])
+    if not gone:
         troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
 

@@ -60,6 +60,7 @@ def test_the_order_of_its_steps(world: FakeHost) -> None:
         "RM /libxl/1",
         *(f"RM {BACKENDS}/{kind}" for kind in ("console", "vbd", "vif")),
         f"RM {BACKENDS}",
+        "RM /local/domain/1",
     ]
 
 
@@ -285,6 +286,21 @@ def test_a_domain_that_goes_only_later(world: FakeHost) -> None:
     )
     assert end(world) == []
     assert sorted(world.hyper.all) == [0]
+
+
+def test_a_console_daemon_that_was_still_setting_up(world: FakeHost) -> None:
+    """It writes where the terminal is until it learns of the death, and with that makes the guest's nodes anew."""
+    before = world.traces()
+    domid = world.create()
+    give_back = world.hyper.destroy
+
+    def destroy_late(dying: Domid) -> None:
+        give_back(dying)
+        world.store.put(f"/local/domain/{dying}/vuart/0/tty", "/dev/pts/3")
+
+    world.patch.setattr(world.hyper, "destroy", destroy_late)
+    assert end(world, domid) == []
+    assert world.traces() == before
 
 
 def test_a_script_that_fails(world: FakeHost) -> None:
