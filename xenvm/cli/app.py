@@ -137,7 +137,8 @@ def application() -> click.Group:
             is_eager=True,
             expose_value=False,
             callback=_set_host,
-            help="xen, sim or sim:FOLDER, a simulated host; else $XENVM_HOST, else what this machine is.",
+            help="xen, sim or sim:FOLDER, a simulated host; else $XENVM_HOST, else what this machine is. A new"
+            " simulated host can be chosen: 'sim:FOLDER?xen=4.17&gic=v2&memory=8G'.",
         ),
     ]
     group = TableGroup(

@@ -69,7 +69,7 @@ class World:
         """Gives the folder where this world's files lie."""
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
-        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
+        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata, machine.bridges)
         self.plumbing.bridge.wait = self.idle
         self.plumbing.console = Terminals(self)
         self.kernels: dict[Domid, Peer] = {}
