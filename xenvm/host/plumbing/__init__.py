@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         @property
         def scripts(self) -> Scripts: ...
         @property
+        def vifscript(self) -> VifScript: ...
+        @property
         def locks(self) -> Locks: ...
         @property
         def domids(self) -> Domids: ...
@@ -72,6 +74,11 @@ if TYPE_CHECKING:
         def attach(self, device: Task, read_error: Any) -> None: ...
         def detach(self, device: Task, read_error: Any) -> None: ...
 
+    class VifScript(Protocol):
+        """When a vif needs its script, as in vifscript.py."""
+
+        def needs_script(self, bridge: str, ip: str | None) -> str | None: ...
+
     class Locks(Protocol):
         """Locks of the host, as in locks.py."""
 
@@ -94,7 +101,7 @@ if TYPE_CHECKING:
         def attach(self, tty_path: str, *, domid: Domid, number: int = 0, escape: int = 0x1D) -> str: ...
 
 
-_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "locks", "scripts", "userdata")
+_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "locks", "scripts", "userdata", "vifscript")
 
 
 def __getattr__(name: str) -> object:

@@ -45,7 +45,7 @@ class SimPlumbing:
     ) -> None:
         """`store` gives a connection of domain 0, `folder` where the files of domains may lie."""
         self.locks, self.bridge = Locks(), Bridge(clock, bridges)
-        self.block, self.scripts = Block(), Scripts(store)
+        self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.console: Console
         """The console client; the world puts it in."""
@@ -222,6 +222,14 @@ class Scripts:
 
     def detach(self, device: scripts.HotplugDevice, read_error: object) -> None:
         """There is nothing to give back."""
+
+
+class VifScript:
+    """See xenvm.host.plumbing.vifscript: this host filters nothing, and nobody has put hooks there."""
+
+    def needs_script(self, bridge: str, ip: str | None) -> str | None:
+        """Why a vif needs the script, or None."""
+        return "its addresses are restricted by ip=" if ip else None
 
 
 class Domids:
