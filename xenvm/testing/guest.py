@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.sim.consoled import GuestConsole
+    from xenvm.host.sim.front import GuestFrontend
     from xenvm.testing.host import XenHost
     from xenvm.types import Domid
 
@@ -63,6 +64,14 @@ class Guest:
         for kind in store.list_or_empty(f"{self.home}/device"):
             for number in filter(str.isdecimal, store.list_or_empty(f"{self.home}/device/{kind}")):
                 found[f"{kind}/{number}"] = self.read(f"device/{kind}/{number}/state")
+        return found
+
+    def driver(self, device: str) -> GuestFrontend:
+        """The guest's own driver of a device, such as ``vbd/51712``, once it has booted. NoSuchDomain, KeyError."""
+        devices = getattr(self._host.world.kernels.get(self.domid), "devices", None)
+        if devices is None:
+            raise NoSuchDomain(self.domid)
+        found: GuestFrontend = devices.ends[f"device/{device}"]
         return found
 
     # Its console.

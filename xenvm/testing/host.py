@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from xenbus.client import Store
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.sim.back import GuestBackend
+    from xenvm.host.sim.front import GuestFrontend
     from xenvm.host.sim.world import World
 
 _MOST_MEMORY = 64
@@ -38,7 +39,8 @@ class XenHost:
         self._choice = Choice("?" + "&".join(f"{key}={_word(value)}" for key, value in words.items()))
         self._path = os.path.join(folder, "host")
         self._kept: WorldFolder | None = None
-        self._serving: list[tuple[str, Any]] = []
+        self._own = False
+        """Whether something lives in it that no other process has."""
         self._open()
         self._before = traces(self.world)
 
@@ -221,8 +223,13 @@ class XenHost:
             self.world.services[place] = driver
         if not places:
             self.world.services.append(driver)
-        self._serving.append((kind, probe))
+        self._own = True
         self.world.settle()
+
+    def drive(self, kind: str, driver: type[GuestFrontend]) -> None:
+        """Has guests that start from now on use a front end of one's own for all devices of a kind."""
+        self.world.drivers[kind] = driver
+        self._own = True
 
     def lend(self) -> AbstractContextManager[dict[str, str]]:
         """Lets other processes have the host: ``with host.lend() as environment``, for subprocess.run(env=...)."""
@@ -230,8 +237,8 @@ class XenHost:
 
         @contextmanager
         def lending() -> Iterator[dict[str, str]]:
-            if self._serving:
-                raise HostError("a host with back ends of this test's own cannot be lent: they live in this process")
+            if self._own:
+                raise HostError("a host with drivers of this test's own cannot be lent: they live in this process")
             self._keep()
             try:
                 yield {**os.environ, "XENVM_HOST": f"sim:{self._path}"}

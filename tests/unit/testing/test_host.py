@@ -13,6 +13,7 @@ import pytest
 
 from xenbus.errors import StoreTimeout
 from xenvm.errors import HostError, HypercallError, NoSuchDomain, WaitTimeout
+from xenvm.host.sim.front_block import BlockFront
 from xenvm.testing.host import XenHost
 
 
@@ -144,6 +145,21 @@ def test_a_back_end_of_ones_own(xen_host: XenHost) -> None:
     assert "51712 1048576" in guest.type("lsblk\n"), "2048 sectors of the example"
     with pytest.raises(HostError, match="cannot be lent"), xen_host.lend():
         pass
+
+
+def test_a_front_end_of_ones_own(xen_host: XenHost) -> None:
+    class Mine(BlockFront):
+        pass
+
+    xen_host.drive("vbd", Mine)
+    guest = xen_host.create(disks=2, vifs=1)
+    guest.wait_up()
+    assert isinstance(guest.driver("vbd/51728"), Mine)
+    with pytest.raises(KeyError):
+        guest.driver("vbd/1")
+    guest.destroy()
+    with pytest.raises(NoSuchDomain):
+        guest.driver("vbd/51728")
 
 
 def test_a_connection_of_a_guest(xen_host: XenHost) -> None:

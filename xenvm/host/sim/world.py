@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xenbus.client import Store
+    from xenvm.host.sim.front import GuestFrontend
     from xenvm.host.sim.hypervisor import RamMaker
     from xenvm.host.sim.sides import Peer
 
@@ -69,6 +70,8 @@ class World:
         """Gives the folder where this world's files lie."""
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
+        self.drivers: dict[str, type[GuestFrontend]] = {}
+        """Drivers of front ends that kernels get instead of their own, by kind of device."""
         self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata, machine.bridges)
         self.plumbing.bridge.wait = self.idle
         self.plumbing.console = Terminals(self)
