@@ -228,7 +228,7 @@ class XenHost:
 
     def drive(self, kind: str, driver: type[GuestFrontend]) -> None:
         """Has guests that start from now on use a front end of one's own for all devices of a kind."""
-        self.world.drivers[kind] = driver
+        self.world.drivers = {**self.world.drivers, kind: driver}
         self._own = True
 
     def lend(self) -> AbstractContextManager[dict[str, str]]:

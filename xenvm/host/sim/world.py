@@ -22,7 +22,7 @@ from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from xenbus.client import Store
@@ -48,6 +48,9 @@ def _in_memory(_domid: Domid, _written: object) -> Ram:
 class World:
     """One simulated host; for one thread, apart from SimHypervisor.fill."""
 
+    drivers: Mapping[str, type[GuestFrontend]] = {}
+    """Drivers of front ends that kernels get instead of their own, by kind of device."""
+
     def __init__(
         self,
         machine: Machine = DEFAULT,
@@ -70,8 +73,6 @@ class World:
         """Gives the folder where this world's files lie."""
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
-        self.drivers: dict[str, type[GuestFrontend]] = {}
-        """Drivers of front ends that kernels get instead of their own, by kind of device."""
         self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata, machine.bridges)
         self.plumbing.bridge.wait = self.idle
         self.plumbing.console = Terminals(self)
