@@ -31,7 +31,7 @@ unit:
 
 conformance:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.support.realstore && \
-		CI=1 XENVM_STREAM=10000 $(PYTEST) tests/conformance
+		CI=1 XENVM_STREAM=10000 XENVM_KILLS=200 $(PYTEST) tests/conformance
 
 fuzz:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.fuzz --count $${COUNT:-100000} $${SEED:+--seed $$SEED}
