@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,14 @@ def test_sizes_and_docstrings(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= 45, f"{node.name} has {lines} lines: it asks for a better cut"
+
+
+def test_commands_open_the_host_that_was_asked_for() -> None:
+    """By xenvm.cli.run, which knows --host and tells of a simulated host; the shell's completion does it quietly."""
+    allowed = {"run.py", "inspect.py"}
+    direct = [
+        path.name
+        for path in sorted((TOP / "xenvm/cli").rglob("*.py"))
+        if re.search(r"from xenvm\.host\.open import .*\bopen_host\b", path.read_text())
+    ]
+    assert set(direct) <= allowed
