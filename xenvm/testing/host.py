@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xenvm.host.sim.front import GuestFrontend
     from xenvm.host.sim.world import World
 
-_MOST_MEMORY = 64
+_MEMORY = 64
 """MiB of a guest, if nothing else is said."""
 
 
@@ -38,6 +38,7 @@ class XenHost:
         self.folder = folder
         self._choice = Choice("?" + "&".join(f"{key}={_word(value)}" for key, value in words.items()))
         self._path = os.path.join(folder, "host")
+        self._behaviour = f"?behaviour={words['behaviour']}" if words.get("behaviour") else ""
         self._kept: WorldFolder | None = None
         self._own = False
         """Whether something lives in it that no other process has."""
@@ -134,7 +135,7 @@ class XenHost:
         values: dict[str, Any] = {
             "name": name,
             "kernel": self.kernel(),
-            "memory": _MOST_MEMORY,
+            "memory": _MEMORY,
             "disk": [f"{self.disk(f'{name}-{n}')},raw,xvd{letters[n]},rw" for n in range(disks)] or None,
             "vif": [f"bridge={min(self.world.hyper.machine.bridges, default='xenbr0')}"] * vifs or None,
             "extra": f"xenvm.behaviour={behaviour}" if behaviour else None,
@@ -241,7 +242,7 @@ class XenHost:
                 raise HostError("a host with drivers of this test's own cannot be lent: they live in this process")
             self._keep()
             try:
-                yield {**os.environ, "XENVM_HOST": f"sim:{self._path}"}
+                yield {**os.environ, "XENVM_HOST": f"sim:{self._path}{self._behaviour}"}
             finally:
                 self._open()
 

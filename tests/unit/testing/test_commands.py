@@ -64,6 +64,13 @@ def test_scripts_find_the_command(xen_host: XenHost, xenvm: Commands) -> None:
     assert xen_host.guest("g").domid == 1
 
 
+@pytest.mark.xen(behaviour="crash")
+def test_guests_of_a_script_behave_as_the_host_says(xen_host: XenHost, xenvm: Commands) -> None:
+    xenvm.process("create", "-q", xen_host.config("g")).check()
+    xenvm("create", "-q", xen_host.config("h")).check()
+    assert [guest.down for guest in xen_host.guests()] == ["crash", "crash"]
+
+
 def test_the_host_comes_back_from_a_script_that_hangs(xen_host: XenHost, xenvm: Commands) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         xenvm.script([sys.executable, "-c", "input()\nimport signal\nsignal.pause()"], input="\n", seconds=0.2)

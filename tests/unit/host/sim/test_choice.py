@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.simworld import arm64_image
 from xenvm.errors import DeviceError, HostError
 from xenvm.host.open import open_host
 from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.choice import Choice
 
+TOP = Path(__file__).resolve().parents[4]
 WORDS = "xen=4.17&gic=v2&memory=8G&cpus=2&bridges=br0,br1&dom0_memory=512m&gpaddr_bits=36&arm32=no&iommu=1"
 
 
@@ -78,3 +82,21 @@ def test_behaviour_is_that_of_guests_that_start_now(tmp_path: Path) -> None:
         assert host.world.behaviour == Behaviour(dead=True)  # type: ignore[attr-defined]
     with open_host(f"sim:{tmp_path}") as host:
         assert host.world.behaviour == Behaviour()  # type: ignore[attr-defined]
+
+
+def test_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "Image").write_bytes(arm64_image())
+    (tmp_path / "g.cfg").write_text(f"name = 'g'\nkernel = '{tmp_path}/Image'\nmemory = 64\n")
+
+    def xenvm(host: str, *words: str) -> str:
+        argv = [sys.executable, "-m", "xenvm", "--host", f"sim:{tmp_path}/{host}", *words]
+        done = subprocess.run(argv, cwd=TOP, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    assert xenvm("a?xen=4.17&gic=v2&memory=1G&behaviour=crash", "create", "-q", f"{tmp_path}/g.cfg") == ""
+    assert "---sc-" in xenvm("a", "list")
+    info = xenvm("a", "info")
+    assert "4.17.0-simulated" in info and "total_memory           : 2048" in info
+    assert "cannot have 4.22" in xenvm("a?xen=4.22", "list")
+    assert xenvm("b?xen=4.19", "list") == "xenvm: there is no simulation of Xen 4.19, only of 4.17, 4.20, 4.22\n"
+    assert not (tmp_path / "b").exists()
