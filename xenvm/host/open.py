@@ -55,6 +55,10 @@ class Host:
 
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
 
+    def changed_at(self, path: str) -> float | None:
+        """When the state of a device was last written, by the store's clock; None where nobody has noted it."""
+        return None
+
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""
         if self._store is not None:

@@ -42,6 +42,10 @@ class SimHost(Host):
         """Everything else, simulated as well."""
         return self.world.plumbing
 
+    def changed_at(self, path: str) -> float | None:
+        """See Host."""
+        return self.world.annals.times.get(path)
+
     def reconnect(self) -> None:
         """A new connection to the store."""
         self.world.store.close()

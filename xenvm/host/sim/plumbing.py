@@ -10,7 +10,7 @@ import os
 
 from xenbus.request import Write
 from xenvm.errors import DeviceError, WaitTimeout
-from xenvm.host.plumbing import block, scripts
+from xenvm.host.plumbing import block, health, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.loop import LoopDevice
@@ -41,6 +41,7 @@ class SimPlumbing:
         self.locks, self.bridge = Locks(), Bridge(clock)
         self.block, self.scripts = Block(), Scripts(store)
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
+        self.health = Health(self.bridge)
         self.console: Console
         """The console client; the world puts it in."""
 
@@ -150,11 +151,15 @@ class Bridge:
         """Whether the back end of a vif has made its interface."""
         self.wait: Callable[[float], object] = lambda left: None
         """Lets the world go on for some seconds."""
+        self.gone: Callable[[], set[str]] = set
+        """Bridges that have been taken away."""
 
     def find_bridge(self, name: str, device: str) -> str:
         """The bridge that a vif's setting means."""
         if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
             raise DeviceError(device, f"the bridge {name} does not exist")
+        if (name or _BRIDGE) in self.gone():
+            raise DeviceError(device, f"the bridge {name or _BRIDGE} does not exist")
         return name or _BRIDGE
 
     def add(
@@ -192,6 +197,44 @@ class Links:
 
     def __exit__(self, *exc: object) -> None:
         """Nothing is open."""
+
+
+class Health:
+    """See xenvm.host.plumbing.health."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self.fault: Callable[[str], str | None] = lambda service: None
+        """What is wrong with a service, see xenvm.host.sim.faults."""
+
+    def driver(self, kind: str) -> str:
+        """What is wrong with the driver of a kind."""
+        return f"no back end for {kind} runs on this simulated host" if self.fault(kind) == "missing" else ""
+
+    def daemon(self, program: str) -> bool | None:
+        """Whether a program runs."""
+        return program != "xenconsoled" or self.fault("console") != "missing"
+
+    def terminal(self, path: str) -> bool:
+        """Whether a terminal exists: consoles have what stands in for one."""
+        return path.startswith("sim/console/")
+
+    def disk(self, target: str, mode: str, node: str) -> str:
+        """What is wrong with a disk's file; its loop device is simulated."""
+        return health.disk(target, mode, "")
+
+    def bridge(self, name: str) -> str:
+        """What is wrong with a bridge."""
+        try:
+            self._bridge.find_bridge(name, "")
+            return ""
+        except DeviceError as error:
+            return error.reason.removeprefix("the ")
+
+    def link(self, interface: str, bridge: str) -> str:
+        """What is wrong with an interface."""
+        exists = self._bridge.interface_exists(interface)
+        return "" if exists else f"the network interface {interface} does not exist"
 
 
 class Scripts:

@@ -11,6 +11,7 @@ import os
 from xenvm.errors import HostError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.behaviour import Behaviour
+from xenvm.host.sim.faults import Annals, Faults
 from xenvm.host.sim.guestside import Guest
 from xenvm.host.sim.hypervisor import SimHypervisor
 from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
@@ -63,6 +64,7 @@ class World:
         self.now = 0.0 if state is None else float(state["now"])
         self.hyper = SimHypervisor(machine, ram)
         self.xenstored = Xenstored(self.hyper, self.clock, self._wake)
+        self.faults, self.annals = Faults(), Annals(self.clock)
         self.store = self.client()
         """A connection of domain 0 whose waits let the world go on."""
         self.files = files or self._temporary
@@ -71,6 +73,8 @@ class World:
         """How guests behave that start from now on."""
         self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
         self.plumbing.bridge.wait = self.idle
+        self.plumbing.bridge.gone = lambda: self.faults.bridges
+        self.plumbing.health.fault = lambda service: self.faults.services.get(service)
         self.plumbing.console = Terminals(self)
         self.kernels: dict[Domid, Peer] = {}
         self._ready: dict[Domid, None] = {}
@@ -87,6 +91,7 @@ class World:
             self._found()
         else:
             self._restore(state)
+        self.xenstored.engine.on_commit = self.annals.note
         kept = state["services"] if state else []
         self.services = [
             maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
@@ -255,6 +260,8 @@ class World:
             "kernels": {str(domid): _state_of(kernel) for domid, kernel in self.kernels.items()},
             "services": [_state_of(service) for service in self.services],
             "plumbing": self.plumbing.state(),
+            "faults": self.faults.state(),
+            "states": self.annals.times,
             "store": self.xenstored.state(),
             "hyper": self.hyper.state(),
         }
@@ -264,6 +271,8 @@ class World:
         down = [domid for domid, domain in self.hyper.all.items() if domain.code is not None]
         self.xenstored.restore(state["store"], down)
         self.plumbing.restore(state["plumbing"])
+        self.faults.restore(state.get("faults", ((), ())))
+        self.annals.times = dict(state.get("states", ()))
         for text, kept in state["kernels"].items():
             domid = Domid(int(text))
             if domid in self.hyper.all:
