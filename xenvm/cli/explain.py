@@ -103,10 +103,11 @@ def _news(last: Look, found: Look, paint: Paint) -> Iterator[str]:
     before = {device.name: device for device in last.devices}
     for device in found.devices:
         known = before.pop(device.name, None)
-        for side, new, old in (
-            ("front end", device.front, known and known.front),
-            ("back end", device.back, known and known.back),
-        ):
+        ends = (
+            ("front end", device.front, known.front if known else None),
+            ("back end", device.back, known.back if known else None),
+        )
+        for side, new, old in ends:
             if new is not None and (old is None or new.state_name != old.state_name):
                 was = f"{old.state_name}{_lasted(old, found.at)} -> " if old else ""
                 yield f"{clock} {device.name}: {side} {was}{paint.state(new.state, new.state_name)}"

@@ -56,7 +56,7 @@ class Host:
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
 
     def changed_at(self, path: str) -> float | None:
-        """When the state of a device was last written, by the store's clock; None where nobody has noted it."""
+        """Since when the state of a device is what it is, by the store's clock; None where nobody has noted it."""
         return None
 
     def reconnect(self) -> None:

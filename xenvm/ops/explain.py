@@ -1,6 +1,6 @@
 """Why a guest's devices do not get on: reads both ends and what of the host belongs to them; xenbus.diagnosis judges.
 
-Devices are found by the toolstack's records; what the guest says of its ends is bounded and quoted before anything else.
+Devices are found by the toolstack's records; what the guest says of its ends is bounded and quoted first of all.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ def fits(record: Record, device: str) -> bool:
         return kind == record.kind
     if device.isdecimal():
         return record.kind not in CONSOLES and device == str(record.devid)
-    facts = record.facts
-    return device in (facts.get("dev"), facts.get("vifname")) or device.lower() == facts.get("mac", "").lower()
+    named = (record.facts.get(key, "") for key in ("dev", "vifname", "mac"))
+    return bool(device) and device.lower() in (name.lower() for name in named)
 
 
 def title(record: Record) -> str:

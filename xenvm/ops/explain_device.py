@@ -1,4 +1,4 @@
-"""The facts of one device for xenbus.diagnosis: from its nodes in the store, and from the parts of the host behind it."""
+"""The facts of one device for xenbus.diagnosis: from its nodes in the store, and from what of the host is behind it."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xenvm.host.plumbing.bridge import BridgePort
     from xenvm.host.plumbing.locks import FileLock, HostLock
     from xenvm.host.plumbing.scripts import HotplugDevice as Task
+    from xenvm.host.plumbing.survey import Finding
     from xenvm.host.plumbing.userdata import UserData
     from xenvm.types import Domid
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
         def console(self) -> Console: ...
         @property
         def health(self) -> Health: ...
+        @property
+        def survey(self) -> Survey: ...
 
     class Block(Protocol):
         """Disks, as in block.py."""
@@ -95,6 +98,12 @@ if TYPE_CHECKING:
 
         def attach(self, tty_path: str, *, domid: Domid, number: int = 0, escape: int = 0x1D) -> str: ...
 
+    class Survey(Protocol):
+        """What the machine has, as in survey.py."""
+
+        def survey(self) -> Iterable[Finding]: ...
+        def tool_releases(self) -> list[str]: ...
+
     class Health(Protocol):
         """What is wrong with the host's parts, as in health.py."""
 
@@ -106,7 +115,7 @@ if TYPE_CHECKING:
         def link(self, interface: str, bridge: str) -> str: ...
 
 
-_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "health", "locks", "scripts", "userdata")
+_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "health", "locks", "scripts", "survey", "userdata")
 
 
 def __getattr__(name: str) -> object:

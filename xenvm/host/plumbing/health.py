@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 MODULES = {"vbd": "xen-blkback", "vif": "xen-netback"}
 """The kernel modules that serve back ends, by kind."""
-_DELETED = " (deleted)"
+DELETED = " (deleted)"
+"""What Linux puts behind the name of a loop device's file that was removed."""
 
 
 def driver(kind: str, root: str = "/") -> str:
@@ -59,10 +60,10 @@ def disk(target: str, mode: str, node: str, root: str = "/") -> str:
     from xenvm.host.plumbing.block import resolve
 
     if node.startswith("/dev/loop") and node[9:].isdecimal():
-        backing = _text(f"{root}sys/block/{node[5:]}/loop/backing_file")
+        backing = text(f"{root}sys/block/{node[5:]}/loop/backing_file")
         if backing is None:
             return f"the loop device {node} of its file {target} is not set up any more"
-        if backing.endswith(_DELETED):
+        if backing.endswith(DELETED):
             return f"the disk's file {target} is gone: it was removed while {node} has it open"
     try:
         resolve(target, mode)
@@ -104,7 +105,8 @@ def link(interface: str, bridge: str) -> str:
     return "" if found.flags & UP else f"the network interface {interface} is down: `ip link set {interface} up`"
 
 
-def _text(path: str) -> str | None:
+def text(path: str) -> str | None:
+    """A small file's text; None where it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read().strip()

@@ -37,12 +37,17 @@ class Faults:
 
 
 class Annals:
-    """When the states of devices were last written, by the world's clock."""
+    """Since when the states of devices are what they are, by the world's clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self.times: dict[str, float] = {}
-        """path of a state -> when."""
+        self.states: dict[str, tuple[str, float]] = {}
+        """path of a state -> its value, and since when."""
+
+    def since(self, path: str) -> float | None:
+        """Since when a state is what it is, None for what is no state."""
+        found = self.states.get(path)
+        return None if found is None else found[1]
 
     def note(self, changes: Sequence[Change]) -> None:
         """Told of all changes of the store."""
@@ -50,8 +55,17 @@ class Annals:
             if node is None:
                 self._forget(path.decode())
             elif path.endswith(b"/state"):
-                self.times[path.decode()] = self._clock()
+                self._write(path.decode(), node.value.decode("latin-1"))
+
+    def _write(self, path: str, value: str) -> None:
+        known = self.states.get(path)
+        if known is None or known[0] != value:
+            self.states[path] = value, self._clock()
 
     def _forget(self, top: str) -> None:
-        for path in [path for path in self.times if path == top or path.startswith(f"{top}/")]:
-            del self.times[path]
+        for path in [path for path in self.states if path == top or path.startswith(f"{top}/")]:
+            del self.states[path]
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The `states` of an earlier one, by way of JSON."""
+        self.states = {path: (value, when) for path, (value, when) in state.items()}

@@ -44,7 +44,7 @@ class SimHost(Host):
 
     def changed_at(self, path: str) -> float | None:
         """See Host."""
-        return self.world.annals.times.get(path)
+        return self.world.annals.since(path)
 
     def reconnect(self) -> None:
         """A new connection to the store."""

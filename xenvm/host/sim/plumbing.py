@@ -14,12 +14,13 @@ from xenvm.host.plumbing import block, health, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.loop import LoopDevice
+from xenvm.host.plumbing.survey import FAIL, MIB, OK, Finding
 from xenvm.host.plumbing.userdata import UserData
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any, Self
 
     from xenbus.client import Store
@@ -42,6 +43,7 @@ class SimPlumbing:
         self.block, self.scripts = Block(), Scripts(store)
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.health = Health(self.bridge)
+        self.survey = Survey(folder, self.health)
         self.console: Console
         """The console client; the world puts it in."""
 
@@ -235,6 +237,29 @@ class Health:
         """What is wrong with an interface."""
         exists = self._bridge.interface_exists(interface)
         return "" if exists else f"the network interface {interface} does not exist"
+
+
+class Survey:
+    """See xenvm.host.plumbing.survey: all that this host needs of the machine is a folder."""
+
+    def __init__(self, folder: Callable[[], str], health: Health) -> None:
+        self._folder, self._health = folder, health
+
+    def survey(self) -> Iterator[Finding]:
+        """The services of the simulated domain 0, and its folder."""
+        for service in ("vbd", "vif"):
+            trouble = self._health.driver(service)
+            yield Finding("back end", FAIL if trouble else OK, trouble or f"back ends for {service} run")
+        runs = self._health.daemon("xenconsoled")
+        yield Finding("daemon", OK if runs else FAIL, "xenconsoled runs" if runs else "xenconsoled is not running")
+        folder = os.path.dirname(self._folder())
+        room = os.statvfs(folder)
+        free = room.f_bavail * room.f_frsize // MIB
+        yield Finding("disk space", OK if free > 1 else FAIL, f"{free} MiB are free in {folder}, where it is kept")
+
+    def tool_releases(self) -> list[str]:
+        """There are no other tools."""
+        return []
 
 
 class Scripts:

@@ -261,7 +261,7 @@ class World:
             "services": [_state_of(service) for service in self.services],
             "plumbing": self.plumbing.state(),
             "faults": self.faults.state(),
-            "states": self.annals.times,
+            "states": self.annals.states,
             "store": self.xenstored.state(),
             "hyper": self.hyper.state(),
         }
@@ -272,7 +272,7 @@ class World:
         self.xenstored.restore(state["store"], down)
         self.plumbing.restore(state["plumbing"])
         self.faults.restore(state.get("faults", ((), ())))
-        self.annals.times = dict(state.get("states", ()))
+        self.annals.restore(state.get("states", {}))
         for text, kept in state["kernels"].items():
             domid = Domid(int(text))
             if domid in self.hyper.all:
