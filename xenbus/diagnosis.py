@@ -116,7 +116,7 @@ DRIVERS = {"vbd": "xen-blkfront", "vif": "xen-netfront", "9pfs": "9pnet_xen", "v
 
 def _no_driver(facts: Facts) -> str:
     named = f" (Linux: {DRIVERS[facts.kind]})" if facts.kind in DRIVERS else ""
-    return f"front end has not started: the guest's kernel runs, and has no driver for {facts.kind}{named}"
+    return f"front end has not started: the guest's kernel runs, and no driver of it has taken the {facts.kind}{named}"
 
 
 def _waits(facts: Facts) -> str:
@@ -173,7 +173,12 @@ RULES = (
         "the guest has changed which back end its front end names: its driver is broken or hostile",
     ),
     # The device is to go.
-    Rule("detach-paused", TOOLSTACK, lambda f: f.leaving and f.opened and f.life == PAUSED, _stopped),
+    Rule(
+        "detach-paused",
+        TOOLSTACK,
+        lambda f: f.leaving and f.front not in (UNKNOWN, CLOSED) and f.life == PAUSED,
+        _stopped,
+    ),
     Rule(
         "ring-missing",
         GUEST,
@@ -185,6 +190,13 @@ RULES = (
         BACK_END,
         lambda f: f.back_error and f.online and f.back in (CLOSING, CLOSED),
         "back end has failed: {back_error}",
+    ),
+    Rule(
+        "detach-unheard",
+        GUEST,
+        lambda f: f.leaving and f.back == CLOSING and f.front == INITIALISING,
+        "nobody in the guest has heard of the detach: no driver has taken the device;"
+        " `{detach} --force` takes it away all the same",
     ),
     Rule(
         "detach-ignored",

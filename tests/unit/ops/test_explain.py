@@ -177,13 +177,15 @@ FAULTS: dict[str, tuple[Callable[[PeerWorld], None], str, str, str]] = {
         lambda peers: _usual(peers, "no-vbd"),
         DISK,
         GUEST,
-        "front end has not started: the guest's kernel runs, and has no driver for vbd (Linux: xen-blkfront)",
+        "front end has not started: the guest's kernel runs, and no driver of it has taken the"
+        " vbd (Linux: xen-blkfront)",
     ),
     "no-vif": (
         lambda peers: _usual(peers, "no-vif"),
         VIF,
         GUEST,
-        "front end has not started: the guest's kernel runs, and has no driver for vif (Linux: xen-netfront)",
+        "front end has not started: the guest's kernel runs, and no driver of it has taken the"
+        " vif (Linux: xen-netfront)",
     ),
     "no-rings": (
         lambda peers: _usual(peers, "no-rings"),
