@@ -140,7 +140,7 @@ def _room(root: str) -> Iterator[Finding]:
         if not os.access(path, os.W_OK):
             yield Finding("disk space", FAIL, f"/{folder} cannot be written: {use}", "be root, or mount it for writing")
         elif free < _LITTLE:
-            fix = "make room: old logs and console logs, xenvm gc for what dead guests have left"
+            fix = "make room: old logs of guests' consoles can go"
             yield Finding("disk space", FAIL if free < _TOO_LITTLE else WARN, sentence, fix)
         else:
             yield Finding("disk space", OK, sentence)
