@@ -72,10 +72,7 @@ class World:
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
         self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
-        self.plumbing.bridge.wait = self.idle
-        self.plumbing.bridge.gone = lambda: self.faults.bridges
-        self.plumbing.health.fault = lambda service: self.faults.services.get(service)
-        self.plumbing.console = Terminals(self)
+        self._connect_plumbing()
         self.kernels: dict[Domid, Peer] = {}
         self._ready: dict[Domid, None] = {}
         """Those that may have something to do; the others sleep, however many there are."""
@@ -97,6 +94,12 @@ class World:
             maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
         ]
         self.settle()  # who comes to a host finds its drivers at work
+
+    def _connect_plumbing(self) -> None:
+        self.plumbing.bridge.wait = self.idle
+        self.plumbing.bridge.gone = lambda: self.faults.bridges
+        self.plumbing.health.fault = lambda service: self.faults.services.get(service)
+        self.plumbing.console = Terminals(self)
 
     # For peers.
 
