@@ -72,7 +72,7 @@ class World:
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
         self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
-        self._connect_plumbing()
+        self._connect()
         self.kernels: dict[Domid, Peer] = {}
         self._ready: dict[Domid, None] = {}
         """Those that may have something to do; the others sleep, however many there are."""
@@ -88,16 +88,17 @@ class World:
             self._found()
         else:
             self._restore(state)
-        self.xenstored.engine.on_commit = self.annals.note
         kept = state["services"] if state else []
         self.services = [
             maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
         ]
         self.settle()  # who comes to a host finds its drivers at work
 
-    def _connect_plumbing(self) -> None:
+    def _connect(self) -> None:
+        """The parts to each other."""
         self.plumbing.bridge.wait = self.idle
         self.plumbing.bridge.gone = lambda: self.faults.bridges
+        self.xenstored.engine.on_commit = self.annals.note
         self.plumbing.health.fault = lambda service: self.faults.services.get(service)
         self.plumbing.console = Terminals(self)
 
