@@ -40,7 +40,9 @@ class Facts(Value):
     kind: str
     """The class of the device: vbd, vif..."""
     detach: str
-    """The command that takes the device away, without --force."""
+    """The command that takes the device away, if the guest lets go."""
+    force: str
+    """The command that takes it away all the same."""
     front: int
     back: int
     """States; UNKNOWN where there is no such node, or nothing sensible in it."""
@@ -124,14 +126,21 @@ def _waits(facts: Facts) -> str:
     return f"back end waits for {facts.awaited}; {why}"
 
 
+_STOPPED = {
+    PAUSED: "is paused, so it does nothing: `xenvm unpause {0}`",
+    DOWN: "has shut down, and nobody has cleared it away: `xenvm destroy {0}`",
+    CRASHED: "has crashed, see its console's log; `xenvm destroy {0}` clears it away",
+    DYING: "is dying: another domain still holds its pages, such as a back end that has not let go",
+}
+
+
+def stopped(guest: str, life: str) -> str:
+    """Why a guest does nothing; empty if it runs."""
+    return f"domain {guest} {_STOPPED[life].format(guest)}" if life in _STOPPED else ""
+
+
 def _stopped(facts: Facts) -> str:
-    how = {
-        PAUSED: f"is paused, so it does nothing: `xenvm unpause {facts.guest}`",
-        DOWN: f"has shut down, and nobody has cleared it away: `xenvm destroy {facts.guest}`",
-        CRASHED: f"has crashed, see its console's log; `xenvm destroy {facts.guest}` clears it away",
-        DYING: "is dying: another domain still holds its pages, such as a back end that has not let go",
-    }
-    return f"domain {facts.guest} {how[facts.life]}"
+    return stopped(facts.guest, facts.life)
 
 
 RULES = (
@@ -139,14 +148,14 @@ RULES = (
         "record-only",
         TOOLSTACK,
         lambda f: not (f.front_there or f.back_there),
-        "both ends are gone, and the toolstack's record is left: `{detach} --force` clears it away",
+        "both ends are gone, and the toolstack's record is left: `{force}` clears it away",
     ),
     Rule("domain-down", TOOLSTACK, lambda f: f.life in (DOWN, CRASHED, DYING), _stopped),
     Rule(
         "back-gone",
         TOOLSTACK,
         lambda f: not f.back_there,
-        "back end is gone: `{detach} --force` clears the rest away",
+        "back end is gone: `{force}` clears the rest away",
     ),
     Rule(
         "front-gone",
@@ -158,7 +167,7 @@ RULES = (
         "front-removed",
         GUEST,
         lambda f: not f.front_there,
-        "front end is gone: the guest has removed its nodes; `{detach} --force` takes the rest away",
+        "front end is gone: the guest has removed its nodes; `{force}` takes the rest away",
     ),
     Rule(
         "front-senseless",
@@ -196,7 +205,7 @@ RULES = (
         GUEST,
         lambda f: f.leaving and f.back == CLOSING and f.front == INITIALISING,
         "nobody in the guest has heard of the detach: no driver has taken the device;"
-        " `{detach} --force` takes it away all the same",
+        " `{force}` takes it away all the same",
     ),
     Rule(
         "detach-ignored",
@@ -204,7 +213,7 @@ RULES = (
         lambda f: f.leaving and f.back == CLOSING and f.opened,
         lambda f: (
             f"the guest ignores the detach: front end still {_name(f.front)};"
-            f" `{f.detach} --force` takes the device away all the same"
+            f" `{f.force}` takes the device away all the same"
         ),
     ),
     Rule(

@@ -70,6 +70,8 @@ def _page(found: Look, paint: Paint) -> Iterator[str]:
     guest = found.guest
     age = "" if guest.age is None else f", created {span(guest.age)} ago"
     yield f"{_shown(guest.name)} (domain {guest.domid}): {guest.life}{_reason(found)}{age}"
+    if guest.sentence:
+        yield f"  {paint.text(_shown(guest.sentence), '33')}"
     if not found.devices:
         yield "  no devices"
     for device in found.devices:
@@ -90,7 +92,8 @@ def _end(end: End, found: Look, paint: Paint) -> str:
 
 
 def _sentence(device: Explained, paint: Paint) -> str:
-    return device.diagnosis.sentence if device.diagnosis.well else paint.text(device.diagnosis.sentence, "33")
+    text = _shown(device.diagnosis.sentence)
+    return text if device.diagnosis.well else paint.text(text, "33")
 
 
 def _news(last: Look, found: Look, paint: Paint) -> Iterator[str]:
@@ -130,11 +133,9 @@ def span(seconds: float) -> str:
     return f"{minutes / 60:.0f} h" if minutes < 6000 else f"{minutes / 1440:.0f} d"
 
 
-def _shown(name: str) -> str:
-    """A name that a terminal can take."""
-    from xenbus.parse import shown
-
-    return name if name.isprintable() and name.isascii() else shown(name)
+def _shown(text: str) -> str:
+    """What a terminal can take: a domain's name may be anything."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _object(found: Look) -> dict[str, object]:
@@ -146,6 +147,7 @@ def _object(found: Look) -> dict[str, object]:
         "shutdown_reason": guest.reason or None,
         "age_seconds": None if guest.age is None else round(guest.age, 3),
         "well": found.well,
+        "sentence": guest.sentence or None,
         "devices": [_device_object(device, found.at) for device in found.devices],
     }
 

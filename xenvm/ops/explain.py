@@ -6,7 +6,7 @@ Devices are found by the toolstack's records; what the guest says of its ends is
 from __future__ import annotations
 
 from xenbus import bus
-from xenbus.diagnosis import CRASHED, DOWN, DYING, PAUSED, RUNNING, ConsoleFacts, Diagnosis, diagnose_console
+from xenbus.diagnosis import CRASHED, DOWN, DYING, PAUSED, RUNNING, ConsoleFacts, Diagnosis, diagnose_console, stopped
 from xenbus.parse import parse_decimal, parse_state, parse_text, shown
 from xenbus.request import Read
 from xenbus.value import Value
@@ -68,6 +68,11 @@ class Guest(Value):
     age: float | None
     """Seconds since it was built, by the wall clock, None where nobody has noted it."""
 
+    @property
+    def sentence(self) -> str:
+        """Why it does nothing; empty if it runs."""
+        return stopped(self.name, self.life)
+
 
 class Look(Value):
     """A guest and its devices at one moment."""
@@ -100,11 +105,9 @@ def look(host: Host, info: DomainInfo, device: str | None = None, since: Mapping
     """
     guest = _guest(host, info)
     records = belongings(host, info.domid).devices
-    wanted = [record for record in records if record.kind != "vkb"]
-    if device is not None:
-        wanted = [record for record in wanted if fits(record, device)]
-        if not wanted:
-            raise DeviceError(f"device {device}", f"domain {guest.name} has no such device")
+    wanted = [record for record in records if device is None or fits(record, device)]
+    if device is not None and not wanted:
+        raise DeviceError(f"device {device}", f"domain {guest.name} has no such device")
     at = host.store.clock()
     return Look(guest, tuple(_explain(host, guest, record, since or {}) for record in wanted), at)
 

@@ -54,11 +54,13 @@ def diagnose_device(host: Host, guest: Guest, record: Record, found: Found) -> D
     untrusted_front, untrusted_back = found[f"{_FRONT}/state"], found[f"{_BACK}/state"]
     back = parse_state(untrusted_back)
     sensible = parse_decimal(untrusted_front, minimum=1, maximum=8) is not None
+    detach = f"xenvm {_DETACH[record.kind]} {guest.name} {_named(record)}" if record.kind in _DETACH else ""
     astray = found[f"{_FRONT}/backend"] not in (None, record.backend.encode())
     facts = Facts(
         guest=guest.name,
         kind=record.kind,
-        detach=f"xenvm {_DETACH[record.kind]} {guest.name} {_named(record)}" if record.kind in _DETACH else "xl",
+        detach=detach or f"xenvm destroy {guest.name}",
+        force=f"{detach} --force" if detach else f"xenvm destroy {guest.name}",
         front=parse_state(untrusted_front),
         back=back,
         life=guest.life,

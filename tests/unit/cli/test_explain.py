@@ -64,6 +64,8 @@ def test_json(guest: Path, xenvm: Xenvm) -> None:
     found = json.loads(out)
     assert (code, found["version"], found["domid"], found["life"], found["well"]) == (1, 1, 1, "paused", False)
     disk = found["devices"][0]
+    assert found["sentence"] == "domain g is paused, so it does nothing: `xenvm unpause g`"
+    assert f"\n  {found['sentence']}\ndisk xvda\n" in xenvm("explain", "g")[1]
     assert (disk["kind"], disk["devid"], disk["code"], disk["who"]) == ("vbd", 51712, "paused", "toolstack")
     assert disk["backend"] == {
         "path": "/local/domain/0/backend/vbd/1/51712",

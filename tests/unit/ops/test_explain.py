@@ -433,3 +433,32 @@ def test_a_look_waits_for_nothing(peers: PeerWorld) -> None:
     assert peers.world.now == before
     with pytest.raises(StoreTimeout), peers.host.store.follow(["/x"]) as follower:
         follower.wait(lambda _values: False, before, "nothing")
+
+
+def record(peers: PeerWorld, kind: str, devid: int, back: str, state: str) -> None:
+    """Both ends of a device, as a toolstack writes them."""
+    front = f"{FRONT}/{kind}/{devid}"
+    for path, value in (
+        (f"/libxl/1/device/{kind}/{devid}/backend", back),
+        (f"{front}/state", "1"),
+        (f"{front}/backend", back),
+        (f"{back}/state", state),
+        (f"{back}/online", "1"),
+    ):
+        peers.world.store.write(path, value)
+
+
+def test_devices_that_no_command_detaches(peers: PeerWorld) -> None:
+    peers.create("g")
+    record(peers, "9pfs", 0, f"{BACK}/9pfs/1/0", "1")
+    assert one(peers, "9pfs 0").diagnosis.code == "back-not-started"
+    peers.world.store.remove(f"{BACK}/9pfs/1/0")
+    assert one(peers, "9pfs 0").diagnosis.sentence == "back end is gone: `xenvm destroy g` clears the rest away"
+
+
+def test_a_back_end_in_a_domain_that_is_gone(peers: PeerWorld) -> None:
+    peers.create("g")
+    record(peers, "vbd", 51728, "/local/domain/9/backend/vbd/1/51728", "2")
+    found = one(peers, "disk 51728").diagnosis
+    assert (found.code, found.who) == ("back-stopped", HOST)
+    assert found.sentence == "back end does nothing: domain 9, which serves it, does not exist"

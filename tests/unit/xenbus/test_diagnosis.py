@@ -29,7 +29,9 @@ LIVES = (RUNNING, PAUSED, DOWN, CRASHED, DYING)
 
 
 def facts(front: int = CONNECTED, back: int = CONNECTED, **known: object) -> Facts:
-    return Facts("g", "vbd", "xenvm block-detach g xvda", front, back).replace(**known)
+    return Facts("g", "vbd", "xenvm block-detach g xvda", "xenvm block-detach g xvda --force", front, back).replace(
+        **known
+    )
 
 
 BY_CODE = {
