@@ -14,7 +14,7 @@ from xenvm.types import DOM0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from xenvm.guest.spec import GuestSpec
     from xenvm.host.open import Host
@@ -44,9 +44,8 @@ def examine(host: Host) -> Iterator[Finding]:
         yield from _guarded("guests", host, _guests)
 
 
-def _guarded(check: str, host: Host, work: object) -> Iterator[Finding]:
+def _guarded(check: str, host: Host, work: Callable[[Host], Iterator[Finding]]) -> Iterator[Finding]:
     """A check that cannot be made is a finding, too."""
-    assert callable(work)
     try:
         yield from work(host)
     except (XenvmError, XenbusError, OSError) as error:
@@ -84,11 +83,10 @@ def _hypervisor(host: Host) -> Iterator[Finding]:
 def _memory(host: Host) -> Iterator[Finding]:
     physical, dom0 = host.hyper.physinfo(), host.hyper.domain(DOM0)
     sentence = f"{physical.free_kib // 1024} MiB are free for guests"
-    yield (
-        Finding("memory", OK, sentence)
-        if physical.free_kib >= _LITTLE_KIB
-        else Finding("memory", FAIL, sentence, f"end a guest, or {_DOM0_MEM}")
-    )
+    if physical.free_kib >= _LITTLE_KIB:
+        yield Finding("memory", OK, sentence)
+    else:
+        yield Finding("memory", FAIL, sentence, f"end a guest, or {_DOM0_MEM}")
     if dom0 is not None and dom0.tot_pages * 2 > physical.total_pages:
         owned = dom0.tot_pages * 4 // 1024
         sentence = f"domain 0 has {owned} MiB, more than half of the host's: xenvm never takes memory from it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +80,12 @@ def test_each_rule_can_be_the_answer(code: str) -> None:
 
 def test_no_rule_is_left_out() -> None:
     assert {rule.code for rule in RULES} == set(BY_CODE)
+
+
+def test_the_guide_has_all_codes() -> None:
+    consoles = ("console", "console-daemon", "console-lost", "console-not-taken")
+    guide = (Path(__file__).resolve().parents[3] / "docs/trouble.md").read_text()
+    assert [code for code in (*BY_CODE, *consoles) if f"`{code}`" not in guide] == []
 
 
 def test_something_is_said_of_everything() -> None:
