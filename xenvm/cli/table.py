@@ -221,14 +221,6 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("name", "TRIGGER"), Argument("vcpu", "[VCPU]", required=False)),
     ),
     Command(
-        "rename",
-        "Give a domain another name.",
-        "inspect:rename",
-        (),
-        (_DOMAIN, Argument("new_name", "NEW-NAME")),
-    ),
-    _DTB,
-    Command(
         "explain",
         "Tell what a guest's devices wait for, and who must do it.",
         "explain:explain",
@@ -241,6 +233,14 @@ COMMANDS: tuple[Command, ...] = (
         "doctor:doctor",
         (Option(("--config",), "config", "Look also at what the guest of this configuration needs.", "FILE"), JSON),
     ),
+    Command(
+        "rename",
+        "Give a domain another name.",
+        "inspect:rename",
+        (),
+        (_DOMAIN, Argument("new_name", "NEW-NAME")),
+    ),
+    _DTB,
     _STORE,
     _LAB,
 )

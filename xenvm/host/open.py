@@ -55,15 +55,15 @@ class Host:
 
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
 
-    def changed_at(self, path: str) -> float | None:
-        """Since when the state of a device is what it is, by the store's clock; None where nobody has noted it."""
-        return None
-
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def changed_at(self, path: str) -> float | None:
+        """Since when the state of a device is what it is, by the store's clock; None where nobody has noted it."""
+        return None
 
     def close(self) -> None:
         """Releases what was opened."""

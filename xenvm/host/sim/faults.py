@@ -29,7 +29,7 @@ class Faults:
 
     def state(self) -> list[Any]:
         """As JSON has it."""
-        return [self.services, sorted(self.bridges)]
+        return [dict(self.services), sorted(self.bridges)]
 
     def restore(self, state: Sequence[Any]) -> None:
         """What `state` gave."""

@@ -10,21 +10,21 @@ import os
 
 from xenbus.request import Write
 from xenvm.errors import DeviceError, WaitTimeout
-from xenvm.host.plumbing import block, health, scripts
+from xenvm.host.plumbing import block, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.loop import LoopDevice
-from xenvm.host.plumbing.survey import FAIL, MIB, OK, Finding
 from xenvm.host.plumbing.userdata import UserData
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Self
 
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
+    from xenvm.host.sim.health import Health, Survey
 
 _LOOP_MAJOR = 7
 _LOOPS = "/dev/simloop"
@@ -42,8 +42,6 @@ class SimPlumbing:
         self.locks, self.bridge = Locks(), Bridge(clock)
         self.block, self.scripts = Block(), Scripts(store)
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
-        self.health = Health(self.bridge)
-        self.survey = Survey(folder, self.health)
         self.console: Console
         """The console client; the world puts it in."""
 
@@ -55,6 +53,10 @@ class SimPlumbing:
         """What `state` gave."""
         self.block.loops = {node: (path, readonly) for node, (path, readonly) in state["loops"].items()}
         self.domids.used = [(when, Domid(domid)) for when, domid in state["domids"]]
+
+    health: Health
+    survey: Survey
+    """The world puts them in."""
 
 
 class NoHostLock(HostLock):
@@ -158,10 +160,10 @@ class Bridge:
 
     def find_bridge(self, name: str, device: str) -> str:
         """The bridge that a vif's setting means."""
-        if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
-            raise DeviceError(device, f"the bridge {name} does not exist")
         if (name or _BRIDGE) in self.gone():
             raise DeviceError(device, f"the bridge {name or _BRIDGE} does not exist")
+        if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
+            raise DeviceError(device, f"the bridge {name} does not exist")
         return name or _BRIDGE
 
     def add(
@@ -199,67 +201,6 @@ class Links:
 
     def __exit__(self, *exc: object) -> None:
         """Nothing is open."""
-
-
-class Health:
-    """See xenvm.host.plumbing.health."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-        self.fault: Callable[[str], str | None] = lambda service: None
-        """What is wrong with a service, see xenvm.host.sim.faults."""
-
-    def driver(self, kind: str) -> str:
-        """What is wrong with the driver of a kind."""
-        return f"no back end for {kind} runs on this simulated host" if self.fault(kind) == "missing" else ""
-
-    def daemon(self, program: str) -> bool | None:
-        """Whether a program runs."""
-        return program != "xenconsoled" or self.fault("console") != "missing"
-
-    def terminal(self, path: str) -> bool:
-        """Whether a terminal exists: consoles have what stands in for one."""
-        return path.startswith("sim/console/")
-
-    def disk(self, target: str, mode: str, node: str) -> str:
-        """What is wrong with a disk's file; its loop device is simulated."""
-        return health.disk(target, mode, "")
-
-    def bridge(self, name: str) -> str:
-        """What is wrong with a bridge."""
-        try:
-            self._bridge.find_bridge(name, "")
-            return ""
-        except DeviceError as error:
-            return error.reason.removeprefix("the ")
-
-    def link(self, interface: str, bridge: str) -> str:
-        """What is wrong with an interface."""
-        exists = self._bridge.interface_exists(interface)
-        return "" if exists else f"the network interface {interface} does not exist"
-
-
-class Survey:
-    """See xenvm.host.plumbing.survey: all that this host needs of the machine is a folder."""
-
-    def __init__(self, folder: Callable[[], str], health: Health) -> None:
-        self._folder, self._health = folder, health
-
-    def survey(self) -> Iterator[Finding]:
-        """The services of the simulated domain 0, and its folder."""
-        for service in ("vbd", "vif"):
-            trouble = self._health.driver(service)
-            yield Finding("back end", FAIL if trouble else OK, trouble or f"back ends for {service} run")
-        runs = self._health.daemon("xenconsoled")
-        yield Finding("daemon", OK if runs else FAIL, "xenconsoled runs" if runs else "xenconsoled is not running")
-        folder = os.path.dirname(self._folder())
-        room = os.statvfs(folder)
-        free = room.f_bavail * room.f_frsize // MIB
-        yield Finding("disk space", OK if free > 1 else FAIL, f"{free} MiB are free in {folder}, where it is kept")
-
-    def tool_releases(self) -> list[str]:
-        """There are no other tools."""
-        return []
 
 
 class Scripts:

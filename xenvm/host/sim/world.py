@@ -13,6 +13,7 @@ from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.faults import Annals, Faults
 from xenvm.host.sim.guestside import Guest
+from xenvm.host.sim.health import Health, Survey
 from xenvm.host.sim.hypervisor import SimHypervisor
 from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
 from xenvm.host.sim.memory import Ram
@@ -72,6 +73,7 @@ class World:
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
         self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
+        self.plumbing.bridge.wait = self.idle
         self._connect()
         self.kernels: dict[Domid, Peer] = {}
         self._ready: dict[Domid, None] = {}
@@ -96,10 +98,10 @@ class World:
 
     def _connect(self) -> None:
         """The parts to each other."""
-        self.plumbing.bridge.wait = self.idle
         self.plumbing.bridge.gone = lambda: self.faults.bridges
         self.xenstored.engine.on_commit = self.annals.note
-        self.plumbing.health.fault = lambda service: self.faults.services.get(service)
+        self.plumbing.health = Health(self.plumbing.bridge, self.faults)
+        self.plumbing.survey = Survey(self._userdata, self.plumbing.health)
         self.plumbing.console = Terminals(self)
 
     # For peers.
@@ -265,7 +267,7 @@ class World:
             "services": [_state_of(service) for service in self.services],
             "plumbing": self.plumbing.state(),
             "faults": self.faults.state(),
-            "states": self.annals.states,
+            "states": dict(self.annals.states),
             "store": self.xenstored.state(),
             "hyper": self.hyper.state(),
         }
