@@ -112,7 +112,7 @@ class Rule(Value):
 
 
 DRIVERS = {"vbd": "xen-blkfront", "vif": "xen-netfront", "9pfs": "9pnet_xen", "vkbd": "xen-kbdfront",
-           "vdispl": "xen-front", "vsnd": "snd_xen_front", "pvcalls": "pvcalls-front"}  # fmt: skip
+           "vdispl": "drm_xen_front", "vsnd": "snd_xen_front", "pvcalls": "pvcalls-front"}  # fmt: skip
 """What Linux calls the front ends' drivers."""
 
 
