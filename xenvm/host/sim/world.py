@@ -84,8 +84,6 @@ class World:
         self._makers = peers.SERVICES if services is None else services
         self._settling = False
         self._folder = ""
-        self.hyper.on_run, self.hyper.on_death = self._run, self._death
-        self.hyper.channels.on_event = self._wake
         if state is None:
             self._found()
         else:
@@ -98,6 +96,8 @@ class World:
 
     def _connect(self) -> None:
         """The parts to each other."""
+        self.hyper.on_run, self.hyper.on_death = self._run, self._death
+        self.hyper.channels.on_event = self._wake
         self.plumbing.bridge.gone = lambda: self.faults.bridges
         self.xenstored.engine.on_commit = self.annals.note
         self.plumbing.health = Health(self.plumbing.bridge, self.faults)
