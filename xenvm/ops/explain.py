@@ -198,10 +198,9 @@ def _next(host: Host, info: DomainInfo, device: str | None, last: Look, since: d
         if now is None or now.uuid != info.uuid:
             return _GONE
         try:
-            current = look(host, now, device, since)
+            current = _timed(last, look(host, now, device, since), since)
         except DeviceError:
             return _GONE
-        _note(last, current, since)
         return current if _essence(current) != _essence(last) else None
 
     with host.store.follow([*_followed(last), "@releaseDomain"]) as follower:
@@ -216,13 +215,19 @@ def _followed(last: Look) -> list[str]:
     return [f"{path}/state" for path in ends] + status + [f"/libxl/{last.guest.domid}/device"]
 
 
-def _note(last: Look, current: Look, since: dict[str, float]) -> None:
-    """Remembers when the states have changed."""
-    before = {end.path: end.state for device in last.devices for end in (device.front, device.back) if end}
-    for device in current.devices:
-        for end in (device.front, device.back):
-            if end is not None and before.get(end.path, end.state) != end.state:
-                since[f"{end.path}/state"] = current.at
+def _timed(last: Look, current: Look, since: dict[str, float]) -> Look:
+    """The current look with the time of each change that the host has not told; they are kept in `since`."""
+    before = {end.path: end for device in last.devices for end in (device.front, device.back) if end}
+
+    def timed(end: End | None) -> End | None:
+        old = before.get(end.path) if end is not None else None
+        if end is None or old is None or old.state == end.state or end.since != old.since:
+            return end
+        since[f"{end.path}/state"] = current.at
+        return end.replace(since=current.at)
+
+    devices = [device.replace(front=timed(device.front), back=timed(device.back)) for device in current.devices]
+    return current.replace(devices=tuple(devices))
 
 
 def _essence(found: Look) -> object:
