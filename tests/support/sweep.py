@@ -19,12 +19,14 @@ from tests.support.simworld import SimWorld
 from xenbus import wire
 from xenbus.errors import XenbusError
 from xenvm.errors import DeviceError, HostError, HypercallError, XenvmError
+from xenvm.host.hyper import DomainInfo
 from xenvm.host.plumbing.block import BlockAttachment
 from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.userdata import UserData
 from xenvm.host.sim.host import SimHost
 from xenvm.host.sim.plumbing import Links
 from xenvm.ops import gc
+from xenvm.ops.records import CONSOLES, belongings
 
 Step = tuple[str, int]
 """A call: its name, and which of that name it is, from 1 on: threads do not change that."""
@@ -86,7 +88,7 @@ class Front:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._behind, name)
-        if name in _NOT_COUNTED or not callable(found) or isinstance(found, type) and name != "UserData":
+        if name in _NOT_COUNTED or not callable(found) or (isinstance(found, type) and name != "UserData"):
             return found
 
         def call(*arguments: Any, **named: Any) -> Any:
@@ -202,8 +204,8 @@ class FaultyHost(SimHost):
 
 
 class Operation:
-    """What is swept: `prepare` makes what it needs, `act` is it, `undo` makes the world as it was where the operation is
-    whole, or was not begun."""
+    """What is swept: `prepare` makes what it needs, `act` is it, `undo` makes the world as it was before `prepare`
+    where the operation is whole, or was not begun."""
 
     def __init__(
         self,
@@ -242,9 +244,7 @@ class Sweep:
         error = self._attempt(operation, faults)
         faults.dead = True
         self.sim.host.reconnect()
-        outcome = self._outcome(operation, before)
-        if not faults.happened:
-            outcome = "not met"
+        outcome = self._outcome(operation, before, fault == DIE) if faults.happened else "not met"
         self.outcomes[f"{operation.name}: {outcome}"] += 1
         if outcome == "leak":
             self.leaks.append(f"{operation.name}, {step[0]} {step[1]}, {fault}: {error!r}: {self._difference(before)}")
@@ -256,7 +256,7 @@ class Sweep:
         except (XenvmError, XenbusError, OSError, Died) as error:
             return error
 
-    def _outcome(self, operation: Operation, before: dict[str, object]) -> str:
+    def _outcome(self, operation: Operation, before: dict[str, object], died: bool) -> str:
         if self._everything() == before:
             return "nothing left"
         if found := gc.find(self.sim.host):
@@ -265,8 +265,21 @@ class Sweep:
                 return "removed by gc"
             if gc.find(self.sim.host):
                 return "leak"
+        # An error is told to somebody who can try again; a process that died must not leave half a thing.
+        whole = not died or all(map(self._is_whole, self.sim.world.hyper.domains()))
         operation.undo(self.sim)
-        return "whole" if self._everything() == before else "leak"
+        return "whole" if whole and self._everything() == before else "leak"
+
+    def _is_whole(self, info: DomainInfo) -> bool:
+        """Whether a guest can run, is known by its name, and all of its devices work, or wait for it to start."""
+        read, domid = self.sim.read, info.domid
+        if not domid:
+            return True
+        devices = [record for record in belongings(self.sim.host, domid).devices if record.kind not in CONSOLES]
+        state = "4" if self.sim.world.hyper.all[domid].started else "2"
+        config = UserData(domid, info.uuid, os.path.join(self.sim.world.files(), "userdata")).read_config()
+        named = read(f"/local/domain/{domid}/name") == "g" and read(f"/libxl/{domid}/type") == "pvh"
+        return named and bool(info.nr_online_vcpus and config) and {device.state for device in devices} == {state}
 
     def _everything(self) -> dict[str, object]:
         """All that a guest or a command could leave, whatever the order."""
@@ -288,9 +301,10 @@ class Sweep:
 
 
 def _faults(step: Step, number: int) -> Iterator[int | str]:
-    """What can happen to a call. Writes go out by dozens in one transaction: each has one of the errors, some the rest."""
+    """What can happen to a call. Reads, and writes of a transaction, go out by dozens at once: each has one of the
+    errors, and some the rest."""
     part, _, name = step[0].partition(".")
-    some = name in ("WRITE", "SET_PERMS")
+    some = name in ("READ", "WRITE", "SET_PERMS")
     if part == "store":
         errors = STORE_ERRORS.get(name, ("EINVAL",) if name != "UNWATCH" else ())
         yield from (errors[number % len(errors)],) if some else errors
@@ -298,5 +312,5 @@ def _faults(step: Step, number: int) -> Iterator[int | str]:
             yield CLOSE
     elif name != "leave":
         yield from HYPERCALL_ERRORS if part == "hyper" else (ENOSPC,)
-    if not some or number % 2 == 0:
+    if not some or number % 3 == 0:
         yield DIE

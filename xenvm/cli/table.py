@@ -129,7 +129,7 @@ _CONSOLE = Command(
 _GC = Command(
     "gc",
     "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
-    "gc:gc",
+    "leftovers:gc",
     (
         Option(("-r", "--remove"), "remove", "Remove these kinds and ids; asks about each where none is given."),
         Option(("-a", "-y", "--all"), "every", "With --remove: all that is certain, without a question."),

@@ -25,6 +25,7 @@ SETTLE_SECONDS = 2.0
 LOCK_SECONDS = 30.0
 """How long a creation that is under way is waited for."""
 _LOOK_SECONDS = 0.1
+_MOST_LOOKS = 3
 ORDER = ("zombie", "domain", "device", "backend", "nodes", "loop", "vif", "userdata", "lock")
 """The kinds of findings, in the order in which they are removed."""
 _MOVING = ("zombie", "domain", "device")
@@ -35,14 +36,24 @@ def find(host: Host) -> list[Finding]:
     """All that is left over, in the order of removal, each with who holds it. Changes nothing."""
     from xenvm.ops.gc_holders import with_holders
 
-    first = findings(scene(host))
-    if not first:
-        return []
-    with _locked(host):
+    found = findings(scene(host))
+    if found:
+        with _locked(host):
+            found = _settled(host, found)
+    return with_holders(host, sorted(found, key=_order))
+
+
+def _settled(host: Host, first: list[Finding]) -> list[Finding]:
+    """What two looks show alike; a few more looks where something went on between them."""
+    for _ in range(_MOST_LOOKS):
         if any(finding.kind in _MOVING for finding in first):
             _let_pass(host, SETTLE_SECONDS)
-        found = _alike(first, findings(scene(host)))
-    return with_holders(host, sorted(found, key=_order))
+        second = findings(scene(host))
+        found = _alike(first, second)
+        if len(found) == len(first) == len(second):
+            break
+        first = second
+    return found
 
 
 def remove(host: Host, chosen: Iterable[Finding]) -> list[str]:

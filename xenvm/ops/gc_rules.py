@@ -9,8 +9,8 @@ from __future__ import annotations
 from xenbus import bus
 from xenbus.value import Value
 from xenvm.host.hyper import DomainInfo
-from xenvm.ops.gc_scene import BACK_ENDS
 from xenvm.ops.records import CONSOLES
+from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _devices(seen: Scene) -> Iterator[Finding]:
         if not (domain.info.dying or _doomed(domain) or _half_built(domain))
     }
     for back in seen.back_ends:
-        if back.domid in whole and back.kind not in CONSOLES and back.record == back.path:
+        if back.domid in whole and not back.busy and back.kind not in CONSOLES and back.record == back.path:
             yield from _halfway(back)
 
 
@@ -161,20 +161,16 @@ def _nodes(seen: Scene) -> Iterator[Finding]:
     for uuid in seen.vms:
         if _is_uuid(uuid) and uuid.lower() not in used and uuid not in used:
             yield _finding("nodes", f"/vm/{uuid}", f"/vm/{uuid} is of a domain that does not exist")
-    yield from _empty_directories(seen)
+    for path in seen.empty:
+        domid = _domid_of(path)
+        if domid not in seen.living:
+            yield _finding("nodes", path, f"{path} is an empty directory", *filter(None, [domid]))
 
 
-def _empty_directories(seen: Scene) -> Iterator[Finding]:
-    """Directories of back ends that nothing is in; those above them go with them."""
-    for kind, domids in (seen.kinds or {}).items():
-        path = f"{BACK_ENDS}/{kind}"
-        for domid, devids in domids.items():
-            if domid and not devids and domid not in seen.living:
-                yield _finding("nodes", f"{path}/{domid}", f"{path}/{domid} is an empty directory", domid)
-        if not domids:
-            yield _finding("nodes", path, f"{path} is an empty directory")
-    if seen.kinds == {}:
-        yield _finding("nodes", BACK_ENDS, f"{BACK_ENDS} is an empty directory")
+def _domid_of(path: str) -> Domid:
+    """Of whose back ends a directory is; 0 for one of all domains."""
+    last = path.rpartition("/")[2]
+    return Domid(int(last) if last.isdecimal() else 0)
 
 
 def _is_uuid(text: str) -> bool:

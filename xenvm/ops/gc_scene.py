@@ -16,12 +16,14 @@ from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
     from xenvm.host.plumbing.leftovers import DataFile, Interface
     from xenvm.host.plumbing.loop import OwnLoop
+
+    Place = tuple[str, Domid, int]
 
 BACK_ENDS = "/local/domain/0/backend"
 FACTS = ("state", "online", "node", "params", "script", "physical-device", "bridge", "ip", "vlan", "gatewaydev")
@@ -38,7 +40,9 @@ class BackEnd(Value):
     record: str
     """Where its guest's record says that it is; empty without a record."""
     attaching: str
-    """The process that was to plug it in."""
+    """The process that is, or was, to plug it in."""
+    busy: bool
+    """Whether that process is there."""
 
     @property
     def path(self) -> str:
@@ -69,8 +73,8 @@ class Scene(Value):
     """Domains that have /libxl/N."""
     vms: tuple[str, ...]
     """Names below /vm."""
-    kinds: dict[str, dict[Domid, tuple[int, ...]]] | None
-    """Back ends in domain 0: kind -> domid -> devids; None if there is no directory for them."""
+    empty: tuple[str, ...]
+    """Directories of back ends that nothing is in."""
     back_ends: tuple[BackEnd, ...]
     living: dict[Domid, Living]
     loops: tuple[OwnLoop, ...]
@@ -84,7 +88,7 @@ def scene(host: Host) -> Scene:
     store, left = host.store, host.plumbing.leftovers
     tops = ("/local/domain", "/libxl", "/vm", BACK_ENDS)
     homes, privates, vms, kinds = map(known, store.batch([List(top) for top in tops]))
-    places = _places(host, _words(kinds))
+    back_ends, empty = _places(host, kinds)
     loops, interfaces = tuple(left.loops()), tuple(left.interfaces())
     files, locks = tuple(left.data_files()), tuple(left.lock_files())
     living = _living(host, host.hyper.domains(), files)
@@ -92,8 +96,8 @@ def scene(host: Host) -> Scene:
         homes=_domids(_words(homes)),
         privates=_domids(_words(privates)),
         vms=_words(vms),
-        kinds=None if kinds is None else places,
-        back_ends=tuple(_back_ends(host, places)),
+        empty=empty,
+        back_ends=tuple(_back_ends(host, back_ends)),
         living=living,
         loops=loops,
         interfaces=interfaces,
@@ -102,27 +106,34 @@ def scene(host: Host) -> Scene:
     )
 
 
-def _places(host: Host, kinds: Sequence[str]) -> dict[str, dict[Domid, tuple[int, ...]]]:
-    domids = [_domids(_words(known(reply))) for reply in host.store.batch([List(f"{BACK_ENDS}/{k}") for k in kinds])]
-    pairs = [(kind, domid) for kind, some in zip(kinds, domids, strict=True) for domid in some]
-    replies = host.store.batch([List(f"{BACK_ENDS}/{kind}/{domid}") for kind, domid in pairs])
-    found: dict[str, dict[Domid, tuple[int, ...]]] = {kind: {} for kind in kinds}
-    for (kind, domid), reply in zip(pairs, replies, strict=True):
-        found[kind][domid] = tuple(int(name) for name in _words(known(reply)) if _is_number(name))
-    return found
+def _places(host: Host, listing: object) -> tuple[list[Place], tuple[str, ...]]:
+    """The back ends in domain 0, and the directories without any."""
+    kinds = _words(listing)
+    tops = [f"{BACK_ENDS}/{kind}" for kind in kinds]
+    domids = _lists(host, tops)
+    homes = [(kind, domid) for kind, some in zip(kinds, domids, strict=True) for domid in _domids(some)]
+    guests = [f"{BACK_ENDS}/{kind}/{domid}" for kind, domid in homes]
+    devids = _lists(host, guests)
+    found = [(*home, int(name)) for home, some in zip(homes, devids, strict=True) for name in some if _is_number(name)]
+    pairs = zip([*guests, *tops, BACK_ENDS], [*devids, *domids, listing], strict=True)
+    return found, tuple(path for path, names in pairs if names == ())
 
 
-def _back_ends(host: Host, places: dict[str, dict[Domid, tuple[int, ...]]]) -> Iterable[BackEnd]:
-    names = [(k, domid, devid) for k, some in places.items() for domid, devids in some.items() for devid in devids]
+def _lists(host: Host, paths: Sequence[str]) -> list[tuple[str, ...]]:
+    return [_words(known(reply)) for reply in host.store.batch([List(path) for path in paths])]
+
+
+def _back_ends(host: Host, places: Sequence[Place]) -> Iterator[BackEnd]:
     requests = []
-    for kind, domid, devid in names:
+    for kind, domid, devid in places:
         record = f"/libxl/{domid}/device/{'vbd' if kind == 'vbd3' else kind}/{devid}"
         requests += [Read(f"{BACK_ENDS}/{kind}/{domid}/{devid}/{fact}") for fact in FACTS]
         requests += [Read(f"{record}/backend"), Read(f"{record}/{ATTACHING}")]
     replies = iter([_text(reply) for reply in host.store.batch(requests)])
-    for kind, domid, devid in names:
+    for place in places:
         facts = {fact: text for fact in FACTS if (text := next(replies)) is not None}
-        yield BackEnd(kind, domid, devid, facts, next(replies) or "", next(replies) or "")
+        record, who = next(replies) or "", next(replies) or ""
+        yield BackEnd(*place, facts, record, who, bool(who) and host.plumbing.processes.lives(who))
 
 
 def _living(host: Host, domains: Sequence[DomainInfo], files: Sequence[DataFile]) -> dict[Domid, Living]:

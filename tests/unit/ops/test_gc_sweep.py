@@ -78,7 +78,9 @@ def attachment(kind: str) -> Operation:
 
 
 def detachment(kind: str) -> Operation:
-    return Operation(f"detach {kind}", lambda s: added(s, kind), lambda s, h: take(s, h, kind), lambda s: taken(s, kind))
+    return Operation(
+        f"detach {kind}", lambda s: added(s, kind), lambda s, h: take(s, h, kind), lambda s: taken(s, kind)
+    )
 
 
 def test_create_and_destroy(sim: SimWorld) -> None:

@@ -45,7 +45,7 @@ def _remove(host: Host, found: Sequence[Finding], chosen: Sequence[Finding], as_
             print(f"removed {finding.id}")
     for trouble in () if as_json else troubles:
         print(f"xenvm: {trouble}", file=sys.stderr)
-    return OK if len(gone) == len(chosen) and not troubles else FAILED
+    return OK if len(gone) == len(chosen) else FAILED
 
 
 def _usage(sentence: str) -> int:
