@@ -55,14 +55,23 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     _remove_back_ends(host, domid, found.devices)
     _noting(troubles, host.plumbing.userdata.UserData(domid, uuid).delete_all)
     _give_back(host, domid)
-    gone = _gone(host, domid)
-    # A console daemon that was just setting up its consoles has written of them meanwhile; now it is done with them:
-    # it maps the guest's pages first and writes then, so a domain that has vanished has nobody who writes of it. The
-    # records go last: as long as they are there, and nothing else is, whoever finds the domain knows that it was to go.
-    host.store.batch_checked([Discard(f"/local/domain/{domid}"), Discard(f"/libxl/{domid}")])
+    try:
+        gone = _gone(host, domid)
+    finally:
+        _remove_last(host, domid)
     if not gone:
         troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
+
+
+def _remove_last(host: Host, domid: Domid) -> None:
+    """The last nodes, once the domain is gone.
+
+    A console daemon that was just setting up its consoles has written of them meanwhile; now it is done with them: it
+    maps a page before it writes, so a domain that has vanished has nobody who writes of it. The records go last: as
+    long as they are there, and nothing else is, whoever finds the domain knows that it was to go.
+    """
+    host.store.batch_checked([Discard(f"/local/domain/{domid}"), Discard(f"/libxl/{domid}")])
 
 
 def _give_back(host: Host, domid: Domid) -> None:
