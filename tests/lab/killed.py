@@ -10,11 +10,13 @@ import json
 import os
 import signal
 import sys
+import traceback
 from _thread import allocate_lock
 from collections.abc import Callable
 from typing import Any
 
 from xenbus import wire
+from xenbus.tree import walk
 from xenvm.guest.disk import parse_disk
 from xenvm.guest.load import load_file
 from xenvm.guest.spec import GuestSpec
@@ -82,10 +84,15 @@ def run(act: Act, last: int) -> int:
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
-        doomed = Doomed(last)
-        act(doomed.host())
-        os.write(writer, str(doomed.count).encode())
-        os._exit(0)
+        try:
+            doomed = Doomed(last)
+            act(doomed.host())
+            os.write(writer, str(doomed.count).encode())
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
     os.close(writer)
     with open(reader, encoding="ascii") as file:
         said = file.read()
@@ -95,25 +102,16 @@ def run(act: Act, last: int) -> int:
 
 def traces(host: Host) -> dict[str, list[str]]:
     """Everything that could be left behind, as Dom0.traces has it, in one process."""
-    paths: list[str] = []
-    todo = ["/local/domain", "/libxl", "/vm"]
-    while todo:
-        path = todo.pop()
-        paths.append(path)
-        todo += [f"{path}/{name}" for name in host.store.list_or_empty(path)] if not path.startswith(SKIPPED) else []
+    nodes = walk(host.store)
+    bound = [name for name in os.listdir("/sys/block") if os.path.exists(f"/sys/block/{name}/loop/backing_file")]
     return {
         "domains": [str(info.domid) for info in host.hyper.domains()],
-        "nodes": sorted(paths),
-        "loops": sorted(
-            name for name in os.listdir("/sys/block") if os.path.exists(f"/sys/block/{name}/loop/backing_file")
-        ),
+        "nodes": sorted(node for node in nodes if node.startswith(("/local/", "/libxl/", "/vm/"))),
+        "loops": sorted(bound),
         "vifs": sorted(name for name in os.listdir("/sys/class/net") if name.startswith("vif")),
         "back ends": sorted(os.listdir("/sys/bus/xen-backend/devices")),
         "userdata": sorted(os.listdir("/var/lib/xen")),
     }
-
-
-SKIPPED = ("/local/domain/0/memory", "/local/domain/0/device-model")
 
 
 def guest(host: Host) -> DomainInfo:

@@ -10,11 +10,12 @@ import pytest
 
 from tests.support.simworld import SimWorld
 from tests.support.sweep import Operation, Sweep
+from xenvm.errors import HostError
 from xenvm.guest.disk import parse_disk
 from xenvm.guest.vif import parse_vif
 from xenvm.host.hyper import DomainInfo
 from xenvm.host.sim.host import SimHost
-from xenvm.ops import create, detach, devices
+from xenvm.ops import create, detach, devices, gc
 from xenvm.ops.attach import attach_disk, attach_nic
 from xenvm.ops.destroy import destroy
 
@@ -87,6 +88,28 @@ def test_create_and_destroy(sim: SimWorld) -> None:
     sweep = Sweep(sim)
     sweep.run(CREATE)
     sweep.run(DESTROY)
+    print("\n".join(sweep.lines()))
+    assert not sweep.leaks, "\n".join(sweep.leaks)
+
+
+def litter(sim: SimWorld) -> None:
+    """What several commands have left that died."""
+    begin(sim)
+    domid = guest(sim).domid
+    for path in (f"/libxl/{domid}/ending", "/libxl/77/type", "/local/domain/0/backend/vif/77/0/params"):
+        sim.host.store.write(path, "1")
+    sim.world.plumbing.block.loops["/dev/simloop9"] = "/old.img", False
+
+
+def collect(host: SimHost) -> None:
+    if troubles := gc.remove(host, gc.choose(gc.find(host), [], True)):
+        raise HostError("; ".join(troubles))
+
+
+def test_gc_itself(sim: SimWorld) -> None:
+    """Cut short anywhere, it can be done again."""
+    sweep = Sweep(sim)
+    sweep.run(Operation("gc", litter, lambda _, host: collect(host), lambda _: None), every=7)
     print("\n".join(sweep.lines()))
     assert not sweep.leaks, "\n".join(sweep.leaks)
 
