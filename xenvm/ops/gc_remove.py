@@ -8,7 +8,8 @@ from xenvm.errors import DomainError
 from xenvm.ops import detach
 from xenvm.ops.close import await_closed, discard_empty, farewells, state_path
 from xenvm.ops.destroy import destroy
-from xenvm.ops.gc_scene import BACK_ENDS, FACTS
+from xenvm.ops.gc_rules import findings
+from xenvm.ops.gc_scene import BACK_ENDS, FACTS, scene
 from xenvm.ops.records import CONSOLES, Record, known
 from xenvm.ops.unplumb import unplumb
 from xenvm.types import DOM0, Domid
@@ -99,7 +100,10 @@ def _must_be_gone(host: Host, domid: Domid) -> DomainInfo | None:
 
 
 def _loop(host: Host, finding: Finding) -> list[str]:
-    host.plumbing.block.detach(finding.name, str(finding.evidence[0]))
+    """Under the lock of the block scripts: who attaches a disk holds it until the disk's nodes are written."""
+    with host.plumbing.block.lock():
+        if finding.id in (other.id for other in findings(scene(host))):
+            host.plumbing.leftovers.free_loop(finding.name, str(finding.evidence[0]))
     return []
 
 

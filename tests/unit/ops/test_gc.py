@@ -12,6 +12,7 @@ import pytest
 from tests.support.fakehost import BACKENDS, UUID, FakeHost
 from tests.support.simworld import SimWorld
 from xenvm.errors import HostError
+from xenvm.host.plumbing import block, locks
 from xenvm.host.plumbing.locks import host_lock
 from xenvm.host.plumbing.userdata import UserData
 from xenvm.host.sim.hypervisor import SimHypervisor
@@ -338,6 +339,28 @@ def test_files_and_locks(real: FakeHost) -> None:
     held.release()
     os.unlink(folder / "userdata-d.0.junk.xl")
     assert real.traces() == before and not (real.folder / "domid-history.lock").exists()
+
+
+def test_a_disk_that_is_just_being_attached_keeps_its_loop_device(real: FakeHost) -> None:
+    """Who attaches it has the lock of the block scripts, until the nodes are there."""
+    real.create()
+    real.loops.attach(real.file("more.img", bytes(512)), readonly=False)
+    (finding,) = gc.find(real.host)
+    assert finding.id == "loop:/dev/loop1"
+    with real.host.plumbing.block.lock():
+        (trouble,) = gc.remove(real.host, [finding])
+    assert "loop:/dev/loop1 was not removed" in trouble, "here the lock is not waited for"
+    lock = block.lock
+
+    def lock_late() -> locks.FileLock:
+        real.store.put(f"{BACKENDS}/vbd/1/51728/node", "/dev/loop1")
+        return lock()
+
+    real.patch.setattr(block, "lock", lock_late)
+    assert gc.remove(real.host, [finding]) == [] and "/dev/loop1" in real.loops.files
+    real.patch.setattr(block, "lock", lock)
+    real.store.drop(f"{BACKENDS}/vbd/1/51728")
+    assert gc.remove(real.host, [finding]) == [] and "/dev/loop1" not in real.loops.files
 
 
 def test_an_interface_without_a_back_end(real: FakeHost) -> None:

@@ -52,6 +52,11 @@ def loops() -> list[loop.OwnLoop]:
     return loop.own()
 
 
+def free_loop(node: str, file: str) -> None:
+    """Frees a loop device, unless it has another file by now; for who holds the lock of the block scripts."""
+    loop.detach(node, file)
+
+
 def interfaces(folder: str = _NET) -> list[Interface]:
     """The interfaces of vifs, whatever their names are now."""
     found = []

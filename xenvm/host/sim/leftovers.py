@@ -23,6 +23,10 @@ class Leftovers:
         """All of them: nobody else sets one up."""
         return [OwnLoop(node, self._block.number(node), path) for node, (path, _) in self._block.loops.items()]
 
+    def free_loop(self, node: str, file: str) -> None:
+        """Frees a loop device."""
+        self._block.detach(node, file)
+
     def interfaces(self) -> list[leftovers.Interface]:
         """None: they are parts of their back ends."""
         return []
