@@ -302,13 +302,14 @@ class Sweep:
 
 
 def _faults(step: Step, number: int) -> Iterator[int | str]:
-    """What can happen to a call. Reads, and writes of a transaction, go out by dozens at once: each has one of the
-    errors, and some the rest."""
+    """What can happen to a call. Reads, and writes of a transaction, go out by dozens at once: a read in three, and each
+    write, has one of the errors, and some the rest."""
     part, _, name = step[0].partition(".")
     some = name in ("READ", "WRITE", "SET_PERMS")
     if part == "store":
         errors = STORE_ERRORS.get(name, ("EINVAL",) if name != "UNWATCH" else ())
-        yield from (errors[number % len(errors)],) if some else errors
+        if name != "READ" or number % 3 == 0:
+            yield from (errors[number % len(errors)],) if some else errors
         if not some or number % 4 == 0:
             yield CLOSE
     elif name != "leave":
