@@ -302,8 +302,8 @@ class Sweep:
 
 
 def _faults(step: Step, number: int) -> Iterator[int | str]:
-    """What can happen to a call. Reads, and writes of a transaction, go out by dozens at once: a read in three, and each
-    write, has one of the errors, and some the rest."""
+    """What can happen to a call. Reads, and writes of a transaction, go out by dozens at once: one read in three, and
+    each write, has one of the errors, and some the rest."""
     part, _, name = step[0].partition(".")
     some = name in ("READ", "WRITE", "SET_PERMS")
     if part == "store":
