@@ -93,7 +93,7 @@ class _Attachment:
             plumbing.check_sharing(questions, [known(reply) for reply in store.batch(questions)])
         plumbing.attach_disks()
         (device,) = plumbing.disks(domid) + plumbing.nics(domid)
-        who = self._host.plumbing.processes.myself() if plumbing.has_more(device) else ""
+        who = self._host.plumbing.locks.claim() if plumbing.has_more(device) else ""
         try:
             self._device = device
             store.transact(lambda tx: _nodes(tx, device, who))

@@ -31,7 +31,7 @@ START_SECONDS = 1.0
 GONE_SECONDS = 10.0
 """How long other daemons may hold pages of a dead domain before it is called a zombie."""
 ENDING = "ending"
-"""The node below the domain's records that says: what is left of it now is to go, whoever began it."""
+"""The node below the domain's records that says who has begun to remove it: what is left of it now is to go."""
 _LOOK_SECONDS = 0.02
 _OWN_KINDS = {f"/local/domain/0/backend/{kind}" for kind in ("console", "vbd", "vif", "vuart")}
 """Where this domain's back ends for guests are."""
@@ -49,7 +49,7 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     _noting(troubles, host.plumbing.domids.remember, domid)
     closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
     # From here on it is to go, even if this process does not live to see it.
-    mark = [Write(f"/libxl/{domid}/{ENDING}", "1")] if found.devices or found.vm else []
+    mark = [Write(f"/libxl/{domid}/{ENDING}", host.plumbing.locks.claim())] if found.devices or found.vm else []
     nodes = [Discard(path) for path in (f"/local/domain/{domid}", vm) if path]
     _close_back_ends(host, closing, mark, nodes, troubles)
     _remove_back_ends(host, domid, found.devices)

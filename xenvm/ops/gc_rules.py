@@ -64,6 +64,8 @@ def _domains(seen: Scene) -> Iterator[Finding]:
         if info.dying:
             sentence = f"domain {domid} is dead, and {info.tot_pages} of its pages are still held"
             yield _finding("zombie", domid, sentence, info)
+        elif domain.busy:
+            continue
         elif reason := _doomed(domain):
             yield _finding("domain", domid, f"domain {domid} {reason}", info.uuid, remedy=f"xenvm destroy {domid}")
         elif reason := _half_built(domain):
@@ -88,7 +90,7 @@ def _half_built(domain: Living) -> str:
         return ""
     if domain.name is None:
         return "has never run and has no name in the store: whoever created it did not end it"
-    if domain.recorded and not domain.info.nr_online_vcpus:
+    if domain.creating and not domain.info.nr_online_vcpus:
         return f"({domain.name}) has never run and has no vCPU that could: whoever created it did not end it"
     return ""
 
@@ -99,6 +101,8 @@ def _of_others(domain: Living) -> str:
         return ""
     if not domain.recorded:
         return "no toolstack has a record of it"
+    if not domain.info.nr_online_vcpus:
+        return "has no vCPU that could"
     return "" if domain.configured else "its toolstack has not recorded its configuration"
 
 
@@ -113,7 +117,7 @@ def _devices(seen: Scene) -> Iterator[Finding]:
     whole = {
         domid
         for domid, domain in seen.living.items()
-        if not (domain.info.dying or _doomed(domain) or _half_built(domain))
+        if not (domain.busy or domain.info.dying or _doomed(domain) or _half_built(domain))
     }
     for back in seen.back_ends:
         if back.domid in whole and not back.busy and back.kind not in CONSOLES and back.record == back.path:

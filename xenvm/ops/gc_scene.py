@@ -10,6 +10,7 @@ from xenbus.request import List, Read
 from xenbus.value import Value
 from xenvm.host.plumbing.userdata import CONFIG
 from xenvm.ops.attach import ATTACHING
+from xenvm.ops.create import CREATING
 from xenvm.ops.destroy import ENDING
 from xenvm.ops.records import known
 from xenvm.types import Domid
@@ -58,8 +59,12 @@ class Living(Value):
     vm: str
     recorded: bool
     """Whether a toolstack has a record of it."""
-    ending: bool
-    """Whether its destruction has begun."""
+    creating: str
+    """The process that creates it, or did when it died."""
+    ending: str
+    """The process that destroys it, or did when it died."""
+    busy: bool
+    """Whether that process is there."""
     configured: bool
     """Whether the toolstack has left its configuration, which it does at the end."""
 
@@ -141,7 +146,8 @@ def _living(host: Host, domains: Sequence[DomainInfo], files: Sequence[DataFile]
     requests = []
     for info in guests:
         home, private = f"/local/domain/{info.domid}", f"/libxl/{info.domid}"
-        requests += [Read(f"{home}/name"), Read(f"{home}/vm"), Read(private), Read(f"{private}/{ENDING}")]
+        requests += [Read(f"{home}/name"), Read(f"{home}/vm"), Read(private)]
+        requests += [Read(f"{private}/{CREATING}"), Read(f"{private}/{ENDING}")]
     replies = iter([_text(reply) for reply in host.store.batch(requests)])
     configured = {(file.domid, file.uuid) for file in files if file.path.endswith(f".{CONFIG}")}
     return {
@@ -150,7 +156,9 @@ def _living(host: Host, domains: Sequence[DomainInfo], files: Sequence[DataFile]
             name=next(replies),
             vm=next(replies) or "",
             recorded=next(replies) is not None,
-            ending=next(replies) is not None,
+            creating=(creating := next(replies) or ""),
+            ending=(ending := next(replies) or ""),
+            busy=any(who and host.plumbing.processes.lives(who) for who in (creating, ending)),
             configured=(info.domid, info.uuid) in configured,
         )
         for info in guests

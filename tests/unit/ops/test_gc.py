@@ -305,10 +305,23 @@ def test_devices_that_were_left_halfway(sim: SimWorld) -> None:
     assert gc.find(sim.host) == []
 
 
+def test_a_creation_or_a_destruction_that_goes_on(real: FakeHost) -> None:
+    """After the nodes are there a creation has no lock any more: its claim says that it lives."""
+    real.create(paused=True)
+    assert real.store.get("/libxl/1/creating") is None
+    real.hyper.all[Domid(1)].online.clear()
+    assert [(finding.id, finding.sure) for finding in gc.find(real.host)] == [("domain:1", False)]
+    for claim in ("creating", "ending"):
+        real.store.put(f"/libxl/1/{claim}", locks.claim())
+        assert gc.find(real.host) == []
+        real.store.put(f"/libxl/1/{claim}", "1 1")
+        assert [(finding.id, finding.sure) for finding in gc.find(real.host)] == [("domain:1", True)]
+
+
 def test_a_process_that_still_attaches_is_left_alone(real: FakeHost) -> None:
     real.create()
     path = "/libxl/1/device/vif/0/attaching"
-    real.store.put(path, real.host.plumbing.processes.myself())
+    real.store.put(path, locks.claim())
     assert gc.find(real.host) == []
     real.store.put(path, f"{os.getpid()} 1")
     assert ids(gc.find(real.host)) == ["device:1/vif/0"], "another process has that number now"

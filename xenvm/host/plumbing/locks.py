@@ -97,6 +97,21 @@ def host_lock(path: str = XL_LOCK, *, wait: bool = True) -> HostLock:
     return HostLock(path, wait=wait)
 
 
+def claim() -> str:
+    """Names this process, so that whoever finds its unfinished work can tell whether it is still at it."""
+    return f"{os.getpid()} {began('self')}"
+
+
+def began(pid: str, proc: str = "/proc") -> str:
+    """When a process began, in ticks since the machine did (proc_pid_stat(5)); empty if there is none."""
+    try:
+        with open(f"{proc}/{pid}/stat", "rb") as file:
+            # The name comes second, in parentheses, and may have blanks in it.
+            return file.read().rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return ""
+
+
 def _open(path: str, mode: int) -> int:
     """Opens or makes a lock file; its folder too, since /run is empty after a boot."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from xenvm.host.plumbing.locks import began
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,25 +21,10 @@ _MAPPED = ("/dev/xen/gntdev", "/dev/xen/privcmd")
 """What a process maps that sees pages of guests."""
 
 
-def myself() -> str:
-    """Names this process for `lives`, for as long as the machine is up."""
-    return f"{os.getpid()} {_start(os.getpid())}"
-
-
 def lives(who: str, proc: str = _PROC) -> bool:
-    """Whether the process that `myself` named is still there: another may have its number by now."""
+    """Whether the process that made a claim (locks.claim) is still there: another may have its number by now."""
     pid, _, start = who.partition(" ")
-    return pid.isascii() and pid.isdecimal() and len(pid) < 11 and bool(start) and _start(int(pid), proc) == start
-
-
-def _start(pid: int, proc: str = _PROC) -> str:
-    """When a process began, in ticks since the machine did; empty if there is none."""
-    try:
-        with open(f"{proc}/{pid}/stat", "rb") as file:
-            # The name comes second, in parentheses, and may have blanks in it.
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except (OSError, IndexError):
-        return ""
+    return pid.isascii() and pid.isdecimal() and len(pid) < 11 and bool(start) and began(pid, proc) == start
 
 
 def using(paths: Iterable[str], proc: str = _PROC) -> dict[str, list[str]]:

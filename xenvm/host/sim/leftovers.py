@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.host.plumbing import leftovers, processes
+from xenvm.host.plumbing import leftovers
 from xenvm.host.plumbing.loop import OwnLoop
 
 TYPE_CHECKING = False
@@ -53,10 +53,6 @@ class Leftovers:
 
 class Processes:
     """See xenvm.host.plumbing.processes: a world has one command at a time, and its back ends are parts of it."""
-
-    def myself(self) -> str:
-        """Names this process."""
-        return processes.myself()
 
     def lives(self, who: str) -> bool:
         """No other process has the world now, and this one has nothing else to do."""

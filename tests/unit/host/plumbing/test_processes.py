@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xenvm.host.plumbing import processes
+from xenvm.host.plumbing import locks, processes
 from xenvm.types import Domid
 
 
@@ -44,11 +44,11 @@ def test_a_process_is_known_by_its_beginning_too(proc: Path) -> None:
 
 
 def test_this_process() -> None:
-    who = processes.myself()
+    who = locks.claim()
     assert who.split()[0] == str(os.getpid()) and processes.lives(who)
     pid = os.fork()
     if not pid:
-        os._exit(processes.myself() == who)
+        os._exit(locks.claim() == who)
     assert os.waitpid(pid, 0)[1] == 0
 
 
