@@ -114,6 +114,15 @@ def traces(host: Host) -> dict[str, list[str]]:
     }
 
 
+def settled(host: Host, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What there is, once the kernel has taken notice of what was removed: it does so in its own time."""
+    for _ in range(20):
+        if (now := traces(host)) == wanted:
+            break
+        gc._let_pass(host, 0.2)
+    return now
+
+
 def guest(host: Host) -> DomainInfo:
     (info,) = [info for info in host.hyper.domains() if info.domid]
     return info
@@ -125,10 +134,10 @@ def one(name: str, act: Act, undo: Act, last: int, before: dict[str, list[str]])
     with Host() as host:
         found = gc.find(host)
         troubles = gc.remove(host, gc.choose(found, [], True))
-        whole = traces(host) != before
+        whole = settled(host, before) != before
         if whole:
             undo(host)
-        after = traces(host)
+        after = settled(host, before)
         left = {key: [x for x in after[key] if x not in before[key]] for key in after if after[key] != before[key]}
         ids = [finding.id for finding in found]
     row = {"operation": name, "call": last, "found": ids, "troubles": troubles, "whole": whole, "left": left}

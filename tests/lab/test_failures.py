@@ -164,7 +164,6 @@ def test_whatever_is_killed_leaves_nothing_that_gc_does_not_find(clean: Dom0) ->
     for one in found:
         assert one["left"] == {}, one
     assert any("domain:" in str(one["found"]) for one in found), "at least one domain was half built"
-    assert clean.run(["xenvm", "gc"]).rc == 0
     assert clean.traces() == before
 
 

@@ -64,7 +64,7 @@ def _domains(seen: Scene) -> Iterator[Finding]:
         if info.dying:
             sentence = f"domain {domid} is dead, and {info.tot_pages} of its pages are still held"
             yield _finding("zombie", domid, sentence, info)
-        elif domain.busy:
+        elif domain.busy or not domid:
             continue
         elif reason := _doomed(domain):
             yield _finding("domain", domid, f"domain {domid} {reason}", info.uuid, remedy=f"xenvm destroy {domid}")
@@ -117,7 +117,7 @@ def _devices(seen: Scene) -> Iterator[Finding]:
     whole = {
         domid
         for domid, domain in seen.living.items()
-        if not (domain.busy or domain.info.dying or _doomed(domain) or _half_built(domain))
+        if domid and not (domain.busy or domain.info.dying or _doomed(domain) or _half_built(domain))
     }
     for back in seen.back_ends:
         if back.domid in whole and not back.busy and back.kind not in CONSOLES and back.record == back.path:
@@ -166,15 +166,10 @@ def _nodes(seen: Scene) -> Iterator[Finding]:
         if _is_uuid(uuid) and uuid.lower() not in used and uuid not in used:
             yield _finding("nodes", f"/vm/{uuid}", f"/vm/{uuid} is of a domain that does not exist")
     for path in seen.empty:
-        domid = _domid_of(path)
+        last = path.rpartition("/")[2]
+        domid = Domid(int(last)) if last.isdecimal() else None
         if domid not in seen.living:
-            yield _finding("nodes", path, f"{path} is an empty directory", *filter(None, [domid]))
-
-
-def _domid_of(path: str) -> Domid:
-    """Of whose back ends a directory is; 0 for one of all domains."""
-    last = path.rpartition("/")[2]
-    return Domid(int(last) if last.isdecimal() else 0)
+            yield _finding("nodes", path, f"{path} is an empty directory", *([] if domid is None else [domid]))
 
 
 def _is_uuid(text: str) -> bool:

@@ -52,7 +52,7 @@ class BackEnd(Value):
 
 
 class Living(Value):
-    """A domain that Xen has, dead or alive."""
+    """A domain that Xen has, dead or alive; domain 0 too."""
 
     info: DomainInfo
     name: str | None
@@ -142,9 +142,8 @@ def _back_ends(host: Host, places: Sequence[Place]) -> Iterator[BackEnd]:
 
 
 def _living(host: Host, domains: Sequence[DomainInfo], files: Sequence[DataFile]) -> dict[Domid, Living]:
-    guests = [info for info in domains if info.domid]
     requests = []
-    for info in guests:
+    for info in domains:
         home, private = f"/local/domain/{info.domid}", f"/libxl/{info.domid}"
         requests += [Read(f"{home}/name"), Read(f"{home}/vm"), Read(private)]
         requests += [Read(f"{private}/{CREATING}"), Read(f"{private}/{ENDING}")]
@@ -161,7 +160,7 @@ def _living(host: Host, domains: Sequence[DomainInfo], files: Sequence[DataFile]
             busy=any(who and host.plumbing.processes.lives(who) for who in (creating, ending)),
             configured=(info.domid, info.uuid) in configured,
         )
-        for info in guests
+        for info in domains
     }
 
 
