@@ -167,9 +167,9 @@ def _nodes(seen: Scene) -> Iterator[Finding]:
             yield _finding("nodes", f"/vm/{uuid}", f"/vm/{uuid} is of a domain that does not exist")
     for path in seen.empty:
         last = path.rpartition("/")[2]
-        domid = Domid(int(last)) if last.isdecimal() else None
-        if domid not in seen.living:
-            yield _finding("nodes", path, f"{path} is an empty directory", *([] if domid is None else [domid]))
+        of = [Domid(int(last))] if last.isdecimal() else []
+        if not any(domid in seen.living for domid in of):
+            yield _finding("nodes", path, f"{path} is an empty directory", *of)
 
 
 def _is_uuid(text: str) -> bool:
