@@ -126,6 +126,18 @@ _CONSOLE = Command(
     (_DOMAIN,),
 )
 
+_GC = Command(
+    "gc",
+    "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
+    "leftovers:gc",
+    (
+        Option(("-r", "--remove"), "remove", "Remove these kinds and ids; asks about each where none is given."),
+        Option(("-a", "-y", "--all"), "every", "With --remove: all that is certain, without a question."),
+        JSON,
+    ),
+    (Argument("what", "[KIND|ID]...", required=False, many=True),),
+)
+
 _LAB = Command(
     "lab",
     "A real Xen-on-ARM host in QEMU, on any Linux machine.",
@@ -241,6 +253,7 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
     _DTB,
+    _GC,
     _STORE,
     _LAB,
 )

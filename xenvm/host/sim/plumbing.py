@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
     from xenvm.host.sim.health import Health, Survey
+    from xenvm.host.sim.leftovers import Leftovers, Processes
 
 _LOOP_MAJOR = 7
 _LOOPS = "/dev/simloop"
@@ -48,8 +49,23 @@ class SimPlumbing:
         self.locks, self.bridge = Locks(), Bridge(clock, bridges)
         self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
+        self._folder = folder
         self.console: Console
         """The console client; the world puts it in."""
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What programs that died have left."""
+        from xenvm.host.sim.leftovers import Leftovers
+
+        return Leftovers(self.block, self._folder)
+
+    @property
+    def processes(self) -> Processes:
+        """Who holds what."""
+        from xenvm.host.sim.leftovers import Processes
+
+        return Processes()
 
     def state(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -82,9 +98,13 @@ class NoFileLock(FileLock):
 class Locks:
     """See xenvm.host.plumbing.locks."""
 
-    def host_lock(self) -> HostLock:
+    def host_lock(self, *, wait: bool = True) -> HostLock:
         """The lock over memory and building."""
         return NoHostLock()
+
+    def claim(self) -> str:
+        """Names this process; no other is at work in its world meanwhile."""
+        return str(os.getpid())
 
 
 class Block:
@@ -128,6 +148,10 @@ class Block:
         """Frees a loop device, if it still has the file `path`."""
         if self.loops.get(node, ("", False))[0] == os.path.realpath(path):
             del self.loops[node]
+
+    def number(self, node: str) -> int:
+        """The device number of a loop device."""
+        return _number(node)
 
     def _new_loop(self, path: str, readonly: bool) -> LoopDevice:
         if not os.access(path, os.R_OK if readonly else os.R_OK | os.W_OK):
