@@ -91,12 +91,13 @@ def _option(option: table.Option) -> click.Option:
 
 
 def _argument(argument: table.Argument) -> click.Argument:
+    kind = _KINDS.get(argument.complete, click.UNPROCESSED if argument.many else click.STRING)
     return click.Argument(
         [argument.dest],
         required=argument.required,
         nargs=-1 if argument.many else 1,
         metavar=argument.metavar,
-        type=click.UNPROCESSED if argument.many else _KINDS.get(argument.complete, click.STRING),
+        type=kind,
     )
 
 
