@@ -114,6 +114,20 @@ _DTB = Command(
     (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
+_CONVERT = Command(
+    "convert",
+    "Convert between xl.cfg and libvirt's domain XML, on any machine.",
+    "convert:convert",
+    (
+        Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE"),
+        Option(("--to",), "to", "xml or cfg (default: the other one).", "LANGUAGE"),
+        Option(
+            ("--arch",), "arch", "Name the architecture, aarch64 or armv7l (libvirt's schema knows neither).", "ARCH"
+        ),
+    ),
+    (Argument("config", "FILE", complete="file"), _SETTINGS),
+)
+
 _CONSOLE = Command(
     "console",
     "Connect to a guest's console.",
@@ -228,6 +242,7 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
     _DTB,
+    _CONVERT,
     _STORE,
     _LAB,
 )
