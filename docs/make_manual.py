@@ -20,9 +20,7 @@ TOP = Path(__file__).resolve().parents[1]
 SUMMARY = "a toolstack for Xen on ARM"
 GLOBAL = (
     Option(("--debug",), "debug", "Show where an error was raised."),
-    Option(
-        ("--host",), "host", "xen, sim or sim:FOLDER, a simulated host; else $XENVM_HOST, else this machine.", "HOST"
-    ),
+    Option(("--host",), "host", "xen, sim or sim:FOLDER, a simulated host, or libvirt:URI; else $XENVM_HOST.", "HOST"),
     Option(("--version",), "version", "Print the version."),
     Option(("-h", "--help"), "help", "Show the help, of a command too."),
 )

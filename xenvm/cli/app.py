@@ -138,7 +138,7 @@ def application() -> click.Group:
             is_eager=True,
             expose_value=False,
             callback=_set_host,
-            help="xen, sim or sim:FOLDER, a simulated host; else $XENVM_HOST, else what this machine is.",
+            help="xen, sim or sim:FOLDER, a simulated host, or libvirt:URI; else $XENVM_HOST.",
         ),
     ]
     group = TableGroup(

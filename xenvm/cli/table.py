@@ -136,6 +136,7 @@ _CONSOLE = Command(
         Option(("-t", "--type"), "kind", "Which console: pv or vuart.", "TYPE"),
         Option(("-n",), "number", "Number of the console.", "N", 0, True),
         Option(("-e",), "escape", "The character that ends the session: ^] unless given.", "CHAR", "^]"),
+        Option(("--tty",), "tty", "Print where the console's terminal is; do not connect."),
     ),
     (_DOMAIN,),
 )
@@ -167,6 +168,7 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
+    Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
     Command(

@@ -61,7 +61,7 @@ def _many_lines(value: ListValue) -> str:
 def _main(reader: XmlReader) -> Iterator[Setting]:
     domain, system = reader.root, reader.child(reader.root, "os")
     yield "name", reader.text(domain, "name")
-    if uuid := reader.text(domain, "uuid"):
+    if uuid := reader.text(domain, "uuid").strip():
         yield "uuid", uuid
     yield "type", _type(reader, system)
     for element, key in (("kernel", "kernel"), ("initrd", "ramdisk"), ("cmdline", "cmdline")):
@@ -73,13 +73,13 @@ def _main(reader: XmlReader) -> Iterator[Setting]:
     if most != current:
         yield "maxmem", most
     for event, default in _DEFAULT_EVENTS.items():
-        action = reader.text(domain, event) or default
+        action = reader.text(domain, event).strip() or default
         if action != default:
             yield event, action
 
 
 def _type(reader: XmlReader, system: Element | None) -> str:
-    kind = reader.text(system, "type")
+    kind = reader.text(system, "type").strip()
     reader.of(system, "type", "machine")
     arch = reader.of(system, "type", "arch")
     if kind not in _TYPES:
@@ -104,6 +104,7 @@ def _memory(reader: XmlReader, name: str) -> int:
 
 def _vcpus(reader: XmlReader) -> Iterator[Setting]:
     element = reader.child(reader.root, "vcpu")
+    pins = _pins(reader)
     if element is None:
         return
     most = reader.number((element.text or "").strip(), "<vcpu>")
@@ -113,14 +114,17 @@ def _vcpus(reader: XmlReader) -> Iterator[Setting]:
     if current:
         yield "maxvcpus", most
     everywhere = reader.attribute(element, "cpuset")
-    pins = {
-        reader.number(reader.attribute(pin, "vcpu"), "vcpupin@vcpu"): reader.attribute(pin, "cpuset")
-        for pin in reader.children(reader.child(reader.root, "cputune"), "vcpupin")
-    }
     if pins:
         yield "cpus", [pins.get(vcpu, everywhere or "all") for vcpu in range(most)]
     elif everywhere:
         yield "cpus", everywhere
+
+
+def _pins(reader: XmlReader) -> dict[int, str]:
+    return {
+        reader.number(reader.attribute(pin, "vcpu"), "vcpupin@vcpu"): reader.attribute(pin, "cpuset")
+        for pin in reader.children(reader.child(reader.root, "cputune"), "vcpupin")
+    }
 
 
 def _features(reader: XmlReader) -> Iterator[Setting]:

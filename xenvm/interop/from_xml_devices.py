@@ -80,7 +80,7 @@ def _vif(reader: XmlReader, nic: Element, kept: Kept, number: int) -> str:
         _pair("script", reader.of(nic, "script", "path")),
         _pair("ip", " ".join(addresses)),
         _pair("backend", reader.of(nic, "backenddomain", "name")),
-        _pair("vifname", reader.of(nic, "target", "dev")),
+        _pair("vifname", _vifname(reader.of(nic, "target", "dev"))),
         _pair("model", reader.of(nic, "model", "type")),
         _pair("mtu", reader.of(nic, "mtu", "size")),
         _pair("rate", _rate(reader, nic, extra.get("rate", ""))),
@@ -89,6 +89,12 @@ def _vif(reader: XmlReader, nic: Element, kept: Kept, number: int) -> str:
     ]
     _check(reader, f"the interface {number}", words)
     return ",".join(word for word in words if word)
+
+
+def _vifname(name: str) -> str:
+    """The name of an interface, but not the usual one, which libvirt tells of a guest that runs."""
+    domid, _, devid = name.removeprefix("vif").partition(".")
+    return "" if name.startswith("vif") and domid.isdigit() and devid.isdigit() else name
 
 
 def _rate(reader: XmlReader, nic: Element, exact: str) -> str:

@@ -58,7 +58,7 @@ class XmlReader:
     def text(self, parent: Element | None, name: str) -> str:
         """The text of a child; empty if there is none."""
         found = self.child(parent, name)
-        return "" if found is None else (found.text or "").strip()
+        return "" if found is None else found.text or ""
 
     def attribute(self, element: Element | None, name: str) -> str:
         """An attribute; empty if there is none."""
