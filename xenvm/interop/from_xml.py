@@ -22,7 +22,8 @@ _UNITS = {"b": 1, "bytes": 1, "KB": 10**3, "k": 1 << 10, "KiB": 1 << 10, "MB": 1
           "GB": 10**9, "G": 1 << 30, "GiB": 1 << 30, "TB": 10**12, "T": 1 << 40, "TiB": 1 << 40}  # fmt: skip
 _MIB = 1 << 20
 _DEFAULT_EVENTS = {"on_poweroff": "destroy", "on_reboot": "restart", "on_crash": "destroy"}
-_TYPES = {"xenpvh": "pvh", "linux": "pv", "xen": "pv"}
+_TYPES = ("xenpvh", "linux", "xen")
+"""All of them are the one type of guest that ARM has."""
 
 
 def from_xml(data: bytes, source: str) -> Converted:
@@ -88,7 +89,7 @@ def _type(reader: XmlReader, system: Element | None) -> str:
         )
     if arch and arch not in ("aarch64", "armv7l"):
         raise ConfigError(f"a guest for {arch} cannot run on ARM", source=reader.source)
-    return _TYPES[kind]
+    return "pvh"
 
 
 def _memory(reader: XmlReader, name: str) -> int:

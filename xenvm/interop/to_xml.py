@@ -44,7 +44,7 @@ def to_xml(
     config = parse(data, source, overrides)
     kept = Kept()
     _keep_settings(config, kept)
-    domain = _domain(spec, arch, config)
+    domain = _domain(spec, arch)
     add_devices(domain, spec, config, kept)
     if len(kept.element):
         _metadata(domain).append(kept.element)
@@ -60,7 +60,7 @@ def _keep_settings(config: Config, kept: Kept) -> None:
         kept.keep_setting(key, literal(setting.value), place_of(config, setting))
 
 
-def _domain(spec: GuestSpec, arch: str | None, config: Config) -> Element:
+def _domain(spec: GuestSpec, arch: str | None) -> Element:
     domain = Element("domain", {"type": "xen"})
     _text(domain, "name", spec.name)
     if spec.uuid:
@@ -69,7 +69,7 @@ def _domain(spec: GuestSpec, arch: str | None, config: Config) -> Element:
     _text(domain, "memory", str(spec.maxmem), unit="KiB")
     _text(domain, "currentMemory", str(spec.memory), unit="KiB")
     _add_vcpus(domain, spec)
-    _add_os(domain, spec, arch, config)
+    _add_os(domain, spec, arch)
     _add_features(domain, spec)
     SubElement(domain, "clock", {"offset": "utc", "adjustment": "reset"})
     for event in ("on_poweroff", "on_reboot", "on_crash"):
@@ -98,15 +98,14 @@ def _add_vcpus(domain: Element, spec: GuestSpec) -> None:
                 SubElement(tune, "vcpupin", {"vcpu": str(vcpu), "cpuset": format_cpus(cpus, MAX_CPUS)})
 
 
-def _add_os(domain: Element, spec: GuestSpec, arch: str | None, config: Config) -> None:
-    """The machine. libvirt has a type of its own for pv guests, which on ARM are the same as pvh. Its schema knows no
-    Xen guests on ARM: only where the architecture is not given is the document valid, and it is the host's then."""
-    written = config.settings.get("type")
-    as_pv = written is not None and getattr(written.value, "text", "") == "pv"
+def _add_os(domain: Element, spec: GuestSpec, arch: str | None) -> None:
+    """The machine: on ARM libvirt's driver offers pv guests only, of which libxl makes the pvh ones that they are.
+
+    libvirt's schema knows no Xen guests on ARM: only where the architecture is not given is the document valid, and it
+    is the host's then.
+    """
     system = SubElement(domain, "os")
-    machine = "xenpv" if as_pv else "xenpvh"
-    attributes = {"machine": machine} | ({"arch": arch} if arch else {})
-    _text(system, "type", "linux" if as_pv else "xenpvh", **attributes)
+    _text(system, "type", "linux", **({"arch": arch} if arch else {}), machine="xenpv")
     _text(system, "kernel", spec.kernel)
     if spec.ramdisk:
         _text(system, "initrd", spec.ramdisk)
