@@ -10,7 +10,8 @@ import pytest
 from tests.lab.dom0 import Dom0
 
 URI = "xen:///system"
-START, STOP = "libvirtd -d -p /run/libvirtd.pid", "kill $(cat /run/libvirtd.pid)"
+START = "mkdir -p /var/log/libvirt; libvirtd -d -p /run/libvirtd.pid"
+STOP = "kill $(cat /run/libvirtd.pid)"
 
 
 @pytest.fixture
@@ -22,10 +23,13 @@ def virt(clean: Dom0) -> Iterator[Dom0]:
 
 
 def ours(dom0: Dom0, *words: str) -> str:
-    return dom0.xenvm("--host", f"libvirt:{URI}", *words)
+    # With Debian's site, which has libvirt-python; the lab's own xenvm starts without.
+    return dom0.ok(["python3", "-m", "xenvm", "--host", f"libvirt:{URI}", *words])
 
 
 def test_a_guest_of_libvirt_is_everybodys(virt: Dom0) -> None:
+    """And one that libvirt has not started is not its: its driver never looks at those, as docs/libvirt.md says."""
+    virt.xenvm("create", "-p", virt.config("alone", memory=64))
     config = virt.config("shared", memory=128, vif=["bridge=xenbr0,mac=00:16:3e:7a:00:01"])
     ours(virt, "create", config)
     virt.console("shared", "xenvm-guest: ready")
@@ -35,13 +39,7 @@ def test_a_guest_of_libvirt_is_everybodys(virt: Dom0) -> None:
     domid = virt.domains()["shared"]["domid"]
     tty = virt.ok(["xenstore-read", f"/local/domain/{domid}/console/tty"])
     assert ours(virt, "console", "--tty", "shared") == tty
+    assert "alone" not in virt.ok(["virsh", "-c", URI, "list", "--all"])
+    virt.xenvm("destroy", "alone")
     virt.ok(["virsh", "-c", URI, "shutdown", "shared"])
     virt.gone("shared")
-
-
-def test_libvirt_knows_only_its_own(virt: Dom0) -> None:
-    """Its driver never looks at domains that it has not started; said in docs/libvirt.md."""
-    virt.xenvm("create", "-p", virt.config("alone", memory=64))
-    assert "alone" not in virt.ok(["virsh", "-c", URI, "list", "--all"])
-    assert virt.xl("domid", "alone").strip().isdigit()
-    virt.xenvm("destroy", "alone")
