@@ -92,7 +92,7 @@ def open_host(choice: str | None = None) -> Host:
     if kind == "sim":
         return _simulated(folder)
     if choice not in ("", "xen"):
-        raise HostError(f"{choice!r} names no host: there are xen, sim and sim:FOLDER")
+        raise HostError(f"{choice!r} names no host: there are xen, sim, sim:FOLDER and libvirt:URI")
     if choice == "xen" or under_xen():
         return Host()
     return _simulated("", SIMULATED)
