@@ -65,12 +65,13 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
 
 def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
-    phases = phases or Phases()
-    plan = draw(spec, facts_of(host.hyper))
-    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
-    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
-    phases.done("read the configuration")
-    creation = Creation(host, plan, plumbing, phases)
+    return carry_out(host, draw(spec, facts_of(host.hyper)), options, phases)
+
+
+def carry_out(host: Host, plan: Blueprint, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
+    """The same for a blueprint that was drawn for this host."""
+    creation = _creation(host, plan, options, phases)
+    creation.phases.done("read the configuration")
     try:
         creation.check()
         creation.run()
@@ -79,8 +80,24 @@ def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Pha
     except BaseException as error:
         creation.undo(error)
         raise
-    phases.done("start")
+    creation.phases.done("start")
     return creation.domid
+
+
+def check_host(host: Host, plan: Blueprint, options: Options = DEFAULTS) -> None:
+    """Refuses what could not be carried out on this host now; nothing but lock files is touched."""
+    creation = _creation(host, plan, options)
+    try:
+        creation.check()
+    finally:
+        creation.leave()
+
+
+def _creation(host: Host, plan: Blueprint, options: Options, phases: Phases | None = None) -> Creation:
+    phases = phases or Phases()
+    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
+    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
+    return Creation(host, plan, plumbing, phases)
 
 
 def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
@@ -119,6 +136,12 @@ class Creation:
         self.plumbing.check_sharing(questions, answers)
         _check_memory(self.host.hyper, self.plan)
         self.phases.done("check the host")
+
+    def leave(self) -> list[str]:
+        """Gives up what `check` took, as long as nothing of the guest is in the store; sentences about trouble."""
+        troubles = self.plumbing.undo()
+        self._unlock()
+        return troubles
 
     def run(self) -> None:
         """Everything but the start."""
@@ -214,8 +237,7 @@ class Creation:
         if self.loader is not None:
             self.loader.join()
         # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.
-        troubles = self.plumbing.undo()
-        self._unlock()
+        troubles = self.leave()
         try:
             self._drop_spare()
         except HypercallError as second:

@@ -23,6 +23,9 @@ _PLAIN = (
 class SimDomain:
     """The state of a domain; the rules are those of the hypervisor's operations."""
 
+    gpaddr_bits = 40
+    """Width of guest-physical addresses, which is the machine's."""
+
     def __init__(self, domid: Domid, request: CreateRequest, ram: Ram) -> None:
         self.domid, self.request, self.ram = domid, request, ram
         self.gic = request.gic_version
@@ -85,6 +88,7 @@ class SimDomain:
             max_vcpu_id=self.vcpus - 1,
             ssidref=self.request.ssidref,
             cpupool=self.cpupool,
+            gpaddr_bits=self.gpaddr_bits,
         )
 
     def map_ram(self, first: Gfn, order: int, count: int, gpaddr_bits: int) -> int:

@@ -42,6 +42,11 @@ class SimHost(Host):
         """Everything else, simulated as well."""
         return self.world.plumbing
 
+    @property
+    def gic(self) -> int | None:
+        """The machine's."""
+        return self.world.hyper.machine.gic
+
     def reconnect(self) -> None:
         """A new connection to the store."""
         self.world.store.close()

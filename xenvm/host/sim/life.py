@@ -46,7 +46,7 @@ class DomainOperations:
         request = CreateRequest("00000000-0000-0000-0000-000000000000", cpus, self.machine.gic)
         dom0 = SimDomain(DOM0, request, Ram())
         dom0.bits, dom0.vcpus, dom0.online, dom0.pauses, dom0.started = 64, cpus, set(range(cpus)), 0, True
-        dom0.tot_pages = dom0.max_pages = pages
+        dom0.tot_pages, dom0.max_pages, dom0.gpaddr_bits = pages, pages, self.machine.gpaddr_bits
         return dom0
 
     def _get(self, operation: str, domid: Domid) -> SimDomain:
@@ -104,7 +104,7 @@ class DomainOperations:
         if pool > self.free_pages:
             raise HypercallError("createdomain", ENOMEM, detail="Xen has no memory left for it")
         domain = SimDomain(domid, request, self._new_ram(domid))
-        domain.pool = pool
+        domain.pool, domain.gpaddr_bits = pool, self.machine.gpaddr_bits
         self.free_pages -= pool
         self.all[domid] = domain
         self.channels.add(domid, request.max_evtchn_port)
