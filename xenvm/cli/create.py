@@ -27,6 +27,7 @@ def create(
     defconfig: str | None,
     hotplug_scripts: bool,
     timing: bool,
+    as_json: bool,
 ) -> int:
     """Creates a guest; returns when it runs (or, with -F, when it is gone)."""
     phases = Phases()
@@ -34,19 +35,19 @@ def create(
     if path is None:
         print("xenvm: create needs a configuration file", file=sys.stderr)
         return USAGE
-    spec = _load(path, settings, quiet)
     from xenvm.guest.blueprint import settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
     from xenvm.ops.signals import Endings
 
-    monitor.check_actions(spec)
-    if dry_run:
-        from xenvm.cli.plan import show
-
-        return show(spec)
-    spec = settled(spec)  # here, because the monitor must make the same guest again
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
+    if dry_run:
+        from xenvm.cli import plan
+
+        return plan.show(path, settings, options, plan.Wanted(as_json=as_json), quiet)
+    spec = _load(path, settings, quiet)
+    monitor.check_actions(spec)
+    spec = settled(spec)  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)

@@ -81,8 +81,26 @@ _CREATE = Command(
         Option(("-f", "--defconfig"), "defconfig", "The configuration file, where CONFIG is not given.", "FILE"),
         Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug scripts for all disks and vifs."),
         Option(("--timing",), "timing", "Print how long each phase took."),
+        Option(("--json",), "as_json", "With -n: print JSON."),
     ),
     (_CONFIG, _SETTINGS),
+)
+
+_PLAN = Command(
+    "plan",
+    "Show all that creating a guest would do, and whether it could be done; do nothing.",
+    "plan:plan",
+    (
+        JSON.replace(help="Print JSON."),
+        Option(("--only",), "only", "Parts: summary,memory,hypercalls,store,dom0,dts.", "PART,...", ""),
+        Option(("-p",), "paused", "The guest is to be left paused after creation."),
+        Option(("--hotplug-scripts",), "hotplug_scripts", "The host's hotplug scripts are to be run."),
+        Option(("--xen",), "xen", "For a host that is not here, with this version of Xen.", "X.Y", ""),
+        Option(("--gic",), "gic", "With --xen: interrupt controller, v2 or v3.", "VERSION", "v3"),
+        Option(("--gpaddr-bits",), "gpaddr_bits", "With --xen: width of guest-physical addresses.", "N", 40, True),
+        Option(("--bits",), "bits", "With --xen: 64 or 32, where the kernel file is not here to say.", "N", 64, True),
+    ),
+    (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
 _LIST = Command(
@@ -142,6 +160,7 @@ _STORE = Command(
 
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
+    _PLAN,
     _LIST,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),

@@ -17,7 +17,7 @@ from xenvm.types import PAGE_SHIFT, Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from xenvm.guest.image import Blob, Kernel
     from xenvm.guest.spec import GuestSpec
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 STAND_IN_UUID = "00000000-0000-4000-8000-000000000000"
 _STAND_IN_MAC = "00:16:3e:00:00:{:02x}"
 _LAST_DOMID = 0x7FEF
+TREE = "device tree"
+"""What the area is called that has it."""
 
 
 class Ground(Value):
@@ -128,7 +130,7 @@ def plan(
         domid = carry_out(scratch, drawn, options)
         calls = steps.in_order(scratch.tracer.calls)
         memory = tuple(_memory(drawn, calls))
-        tree = next(area for area in memory if area.what == "device tree")
+        tree = next(area for area in memory if area.what == TREE)
         return Plan(
             spec,
             ground,
@@ -174,21 +176,25 @@ def _scratch(spec: GuestSpec, ground: Ground, need: int) -> Scratch:
     return Scratch(machine, ground.domid, {number: name for number, name, _ in ground.pools})
 
 
-def _memory(drawn: blueprints.Blueprint, calls: list[Call]) -> Iterator[Area]:
+def _memory(drawn: blueprints.Blueprint, calls: Sequence[Call]) -> Iterator[Area]:
     """Where the guest has memory, and what was put there: by the calls alone."""
     found: list[Area] = []
-    for call in calls:
-        if call.operation == "populate":
-            _, first, order, count = map(int, call.arguments)  # type: ignore[call-overload]
-            start, size = first << PAGE_SHIFT, count << PAGE_SHIFT + order
-            if found and found[-1].start + found[-1].size == start:
-                found[-1] = found[-1].replace(size=found[-1].size + size)
-            else:
-                found.append(Area(start, size, "RAM"))
-    rings = found.pop()
+    for first, order, count in _numbers(calls, "populate"):
+        start, size = first << PAGE_SHIFT, count << PAGE_SHIFT + order
+        if found and found[-1].start + found[-1].size == start:
+            found[-1] = found[-1].replace(size=found[-1].size + size)
+        else:
+            found.append(Area(start, size, "RAM"))
+    rings = found.pop()  # they come last
     yield rings.replace(what="pages shared with back ends")
     yield from found
-    loaded = [drawn.kernel.path, drawn.spec.ramdisk, "device tree"] if drawn.ramdisk else [drawn.kernel.path, "device tree"]
-    for call, what in zip((call for call in calls if call.operation == "fill"), loaded, strict=True):
-        _, first, size, *_ = call.arguments
-        yield Area(int(first) << PAGE_SHIFT, int(size), what or "")  # type: ignore[call-overload]
+    images = [drawn.kernel.path, *([drawn.ramdisk.path] if drawn.ramdisk else []), TREE]
+    for (first, size), what in zip(_numbers(calls, "fill"), images, strict=True):
+        yield Area(first << PAGE_SHIFT, size, what)
+
+
+def _numbers(calls: Sequence[Call], operation: str) -> Iterator[list[int]]:
+    """The numbers among the arguments of each call of an operation, without the domid."""
+    for call in calls:
+        if call.operation == operation:
+            yield [value for value in call.arguments[1:] if isinstance(value, int)]

@@ -66,6 +66,9 @@ class Scratch(SimHost):
         plumbing.block, plumbing.bridge = _Block(self._done), _Bridge(self._done, world.clock)
         plumbing.scripts, plumbing.userdata = _Scripts(self._done), _UserDatas(self._done)
 
+    def __enter__(self) -> Self:
+        return self
+
     def _note(self, transaction: int, request: Request) -> None:
         self._add(transaction, request)
 
@@ -80,7 +83,7 @@ class Scratch(SimHost):
 class UnreadKernel(Kernel):
     """A kernel whose data does not matter."""
 
-    def open(self) -> _Nothing:  # type: ignore[override]
+    def open(self) -> _Nothing:
         """Nothing is read."""
         return _Nothing()
 
@@ -88,7 +91,7 @@ class UnreadKernel(Kernel):
 class UnreadBlob(Blob):
     """A ramdisk whose data does not matter."""
 
-    def open(self) -> _Nothing:  # type: ignore[override]
+    def open(self) -> _Nothing:
         """Nothing is read."""
         return _Nothing()
 
@@ -151,9 +154,7 @@ class _Block(Block):
     def check_sharing(self, target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]) -> None:
         """Whoever wants to know asks the host itself."""
 
-    def attach(
-        self, target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]
-    ) -> block.BlockAttachment:
+    def attach(self, target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]) -> block.BlockAttachment:
         """See Block."""
         if target.kind == "phy":
             return block.BlockAttachment(block.physical_device(target.device), target.path)
@@ -173,7 +174,8 @@ class _Bridge(Bridge):
     ) -> BridgePort:
         """See Bridge."""
         port = super().add(interface, bridge, device=device, mtu=mtu, vifname=vifname)
-        self._done("put a vif onto its bridge", {"interface": port.interface, "bridge": self.find_bridge(bridge, device)})
+        name = self.find_bridge(bridge, device)
+        self._done("put a vif onto its bridge", {"interface": port.interface, "bridge": name})
         return port
 
 

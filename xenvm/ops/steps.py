@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from xenbus.request import Request
     from xenvm.host.trace import Call
-    from xenvm.ops.scratch import Noted, Scratch
+    from xenvm.ops.scratch import Scratch
 
 HYPERCALL, STORE, HOST = "hypercall", "store", "host"
 """The kinds of steps."""
@@ -54,7 +54,7 @@ def steps(scratch: Scratch, calls: Sequence[Call]) -> Iterator[Step]:
     for call in calls:
         yield from noted.until(made)
         made += not call.beside
-        yield _hypercall(call)
+        yield hypercall(call)
     yield from noted.until(made)
 
 
@@ -122,7 +122,8 @@ _CHANGES: dict[type[Request], Callable[..., Step]] = {
 """What changes the store; all else only looks."""
 
 
-def _hypercall(call: Call) -> Step:
+def hypercall(call: Call) -> Step:
+    """One call, with names for its arguments; nothing of functions."""
     named = zip(_names(call.operation), call.arguments, strict=False)
     arguments = {name: _plain(value) for name, value in named if not callable(value)}
     if call.operation == "set_params":
