@@ -81,7 +81,7 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
     if wanted.as_json:
         from xenvm.cli.plan_show import as_json
 
-        _print_json(as_json(verdict))
+        _print_json(as_json(verdict, chosen))
     else:
         from xenvm.cli.plan_show import as_text
 

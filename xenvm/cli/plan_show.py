@@ -28,6 +28,9 @@ _TITLES = {
 }
 
 
+_KINDS = {"hypercalls": HYPERCALL, "store": STORE, "dom0": HOST}
+
+
 def as_text(verdict: Verdict, sections: Sequence[str]) -> Iterator[str]:
     """Lines: sections with titles, or a single one as it is, for other programs."""
     parts: dict[str, Callable[[Plan], Iterable[str]]] = {
@@ -146,37 +149,44 @@ def _tree(plan: Plan) -> str:
     return f"{before}\t\t/* rng-seed: random bytes, chosen at run time */\n{rest.partition(chr(10))[2]}"
 
 
-def as_json(verdict: Verdict) -> dict[str, object]:
-    """The whole as JSON has it; docs/plan.md has the schema."""
+def as_json(verdict: Verdict, sections: Sequence[str]) -> dict[str, object]:
+    """As JSON has it; docs/plan.md has the schema."""
     plan, conflict = verdict.plan, verdict.conflict
-    fields: dict[str, object] = {"verdict": verdict.word, "host": {"which": verdict.where}}
+    fields: dict[str, object] = {"verdict": verdict.word}
     if conflict is not None:
         fields["reasons"] = [str(conflict)]
         fields["create_would_exit_with"] = exit_code(conflict)
     if plan is None:
-        return fields
+        return {**fields, "host": {"which": verdict.where}}
+    if "summary" in sections:
+        fields |= {"host": _host(verdict.where, plan), "guest": _guest(plan)}
+    if "memory" in sections:
+        fields["memory"] = [_area(area) for area in plan.memory]
+    kinds = [kind for section, kind in _KINDS.items() if section in sections]
+    if kinds:
+        numbered = enumerate(plan.steps, 1)
+        fields["steps"] = [_step(number, step) for number, step in numbered if step.kind in kinds]
+    if "dts" in sections:
+        fields["dts"] = _tree(plan)
+    return fields
+
+
+def _host(where: str, plan: Plan) -> dict[str, object]:
     facts = plan.ground.facts
-    fields["host"] = {
-        "which": verdict.where,
-        "xen": ".".join(map(str, facts.release)),
-        "gic": plan.ground.gic,
-        "gpaddr_bits": facts.gpaddr_bits,
-    }
+    xen = ".".join(map(str, facts.release))
+    return {"which": where, "xen": xen, "gic": plan.ground.gic, "gpaddr_bits": facts.gpaddr_bits}
+
+
+def _guest(plan: Plan) -> dict[str, object]:
     return {
-        **fields,
-        "guest": {
-            "name": plan.spec.name,
-            "domid": plan.domid,
-            "uuid": plan.spec.uuid,
-            "bits": plan.bits,
-            "vcpus": plan.spec.maxvcpus,
-            "memory_kib": plan.spec.maxmem,
-            "host_memory_kib": plan.need,
-            "stand_ins": list(plan.stand_ins),
-        },
-        "memory": [_area(area) for area in plan.memory],
-        "steps": [_step(number, step) for number, step in enumerate(plan.steps, 1)],
-        "dts": _tree(plan),
+        "name": plan.spec.name,
+        "domid": plan.domid,
+        "uuid": plan.spec.uuid,
+        "bits": plan.bits,
+        "vcpus": plan.spec.maxvcpus,
+        "memory_kib": plan.spec.maxmem,
+        "host_memory_kib": plan.need,
+        "stand_ins": list(plan.stand_ins),
     }
 
 

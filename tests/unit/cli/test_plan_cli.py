@@ -44,7 +44,7 @@ def test_valid(folder: Path, xenvm: Xenvm) -> None:
     code, out, err = xenvm("plan", config(folder))
     assert (code, err) == (VALID, "")
     titles = [line.split()[0] for line in out.splitlines() if line and not line.startswith(" ")]
-    assert titles == ["SUMMARY", "MEMORY", "HYPERCALLS", "STORE:", "DOMAIN", "DEVICE"]
+    assert titles == ["SUMMARY", "MEMORY", "HYPERCALLS,", "STORE:", "DOMAIN", "DEVICE"]
     assert "  verdict   valid\n  host      the simulated host: Xen 4.20, GICv3" in out
     assert xenvm("list")[1].count("\n") == 2, "no guest came of it"
 
@@ -60,7 +60,7 @@ def test_one_part_is_for_other_programs(folder: Path, xenvm: Xenvm) -> None:
     path = config(folder)
     assert xenvm("plan", "--only", "dts", path)[1].startswith("/dts-v1/;\n")
     text = xenvm("plan", "--only", "store", path)[1]
-    assert '\n    30  /local/domain/1/name = "g"   (n0,r1)\n' in text
+    assert '  /local/domain/1/name = "g"   (n0,r1)\n' in text
     assert "MEMORY" in xenvm("plan", "--only", "memory,dts", path)[1]
     assert xenvm("plan", "--only", "magic", path)[0] == 2
 
@@ -78,6 +78,17 @@ def test_json(folder: Path, xenvm: Xenvm) -> None:
         "operation": "unpause",
         "arguments": {"domid": 1},
     }
+
+
+def test_a_part_of_the_json(folder: Path, xenvm: Xenvm) -> None:
+    path = config(folder)
+    assert planned(xenvm, "--only", "memory", path)[1].keys() == {"version", "verdict", "memory"}
+    (introduced,) = (
+        step
+        for step in planned(xenvm, "--only", "store", path)[1]["steps"]
+        if step["kind"] == "store" and step["operation"] == "introduce"
+    )
+    assert introduced["arguments"] == {"domid": 1, "gfn": 0x39001, "port": 1}
 
 
 def test_conflict(folder: Path, xenvm: Xenvm) -> None:
