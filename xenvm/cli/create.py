@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.guest.spec import GuestSpec
     from xenvm.host.open import Host
+    from xenvm.ops.create import Options
     from xenvm.types import Domid
 
 
@@ -42,9 +43,7 @@ def create(
 
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
     if dry_run:
-        from xenvm.cli import plan
-
-        return plan.show(path, settings, options, plan.Wanted(as_json=as_json), quiet)
+        return _plan(path, settings, options, as_json, quiet)
     spec = _load(path, settings, quiet)
     monitor.check_actions(spec)
     spec = settled(spec)  # here, because the monitor must make the same guest again
@@ -61,6 +60,12 @@ def create(
         if foreground:
             monitor.watch(host, domid, spec, options, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
+
+
+def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:
+    from xenvm.cli import plan
+
+    return plan.show(path, settings, options, plan.Wanted(as_json=as_json), quiet)
 
 
 def _attach(host: Host, domid: Domid) -> None:
