@@ -37,5 +37,4 @@ def test_the_contract(clean: Dom0, tmp_path: Path) -> None:
         result = clean.run(["bash", "-c", shell, "contract", *words], timeout=900)
     finally:
         clean.run("rm -rf /tmp/site /tmp/site.tar")
-    print(result.stdout, result.stderr)
     assert result.rc == 0 and " passed" in result.stdout, result.stdout[-8000:] + result.stderr[-2000:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EBUSY, EINVAL, EIO, ENODEV, ENOMEM, EOPNOTSUPP, ESRCH
+from errno import EBUSY, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EPERM, ESRCH
 
 import pytest
 
