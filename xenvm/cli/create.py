@@ -46,19 +46,20 @@ def create(
 
         return show(spec)
     spec = settled(spec)  # here, because the monitor must make the same guest again
-    options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
+    watch = "foreground" if foreground else "nobody" if no_monitor else "background"
+    options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)
-        if host.lasting and not (no_monitor or foreground):
-            monitor.start(open_host, domid, spec, options)
+        if host.lasting and watch == "background" and not monitor.supervised(host):
+            monitor.start(open_host, domid, spec.name)
             phases.done("start the monitor")
         if timing:
             print("\n".join(phases.lines()), file=sys.stderr)
         if console:
             _attach(host, domid)
         if foreground:
-            monitor.watch(host, domid, spec, options, lambda text: print(f"xenvm: {text}", file=sys.stderr))
+            monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
 
 
