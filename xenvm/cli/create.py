@@ -6,6 +6,7 @@ import sys
 
 from xenvm.cli.run import OK, USAGE, open_host
 from xenvm.guest.load import load_file
+from xenvm.ops.actions import check_actions
 from xenvm.ops.phases import Phases
 
 TYPE_CHECKING = False
@@ -40,7 +41,6 @@ def create(
     from xenvm.ops.create import Options, create
     from xenvm.ops.signals import Endings
 
-    monitor.check_actions(spec)
     if dry_run:
         from xenvm.cli.plan import show
 
@@ -84,4 +84,5 @@ def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     spec, diagnostics = load_file(path, settings)
     for diagnostic in diagnostics:
         print(f"xenvm: {diagnostic}", file=sys.stderr)
+    check_actions(spec)
     return spec

@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 
 from xenvm.errors import HostError
-from xenvm.ops.actions import action_for, check_actions
+from xenvm.ops.actions import action_for as action_for
+from xenvm.ops.actions import check_actions as check_actions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from xenvm.host.open import Host
     from xenvm.ops.background import Say
     from xenvm.types import Domid
-
-__all__ = ["action_for", "check_actions", "start", "supervised", "watch"]
 
 
 def watch(host: Host, domid: Domid, say: Say) -> None:

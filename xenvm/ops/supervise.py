@@ -53,6 +53,7 @@ class Supervisor:
             pulse()
             return False
 
+        self._say("watching the guests that xenvm creates, in the place of their own monitors")
         with duty, self._host.store.follow(["@releaseDomain"]) as follower:
             follower.wait(look, None, "the end of the host", every=every)
 
