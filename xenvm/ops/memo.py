@@ -7,7 +7,7 @@ whoever sees it die.
 from __future__ import annotations
 
 from xenbus.parse import parse_decimal
-from xenbus.request import Read
+from xenbus.request import List, Read
 from xenbus.value import Value
 from xenvm.errors import DomainError
 from xenvm.guest import jsontext
@@ -90,10 +90,20 @@ def current(host: Host, info: DomainInfo, memo: Memo) -> GuestSpec:
         from xenvm.guest.libxl_change import with_devices
 
         try:
-            spec = with_devices(spec, record)
+            spec = _present(host, info.domid, with_devices(spec, record))
         except ValueError as error:
             raise DomainError(f"domain {info.domid}: libxl's record of it is of no use: {error}") from error
     return _resized(host, info.domid, spec)
+
+
+def _present(host: Host, domid: Domid, spec: GuestSpec) -> GuestSpec:
+    """Without devices that only the record has: an attachment that was cut short leaves them."""
+    replies = host.store.batch([List(f"/libxl/{domid}/device/{kind}") for kind in ("vbd", "vif")])
+    disks, nics = (found if isinstance(found := known(reply), tuple) else () for reply in replies)
+    return spec.replace(
+        disks=tuple(disk for disk in spec.disks if str(disk.devid) in disks),
+        nics=tuple(nic for nic in spec.nics if str(nic.devid) in nics),
+    )
 
 
 def _resized(host: Host, domid: Domid, spec: GuestSpec) -> GuestSpec:
