@@ -51,12 +51,13 @@ def act(host: Host, info: DomainInfo, memo: Memo, say: Say) -> Domid | None:
         # It stays as it is: nobody is to look at it again.
         memos.write(host, info.domid, info.uuid, memo.replace(watch="nobody"))
         return None
-    memo = memo.replace(spec=memos.current(host, info, memo))
+    name = memo.spec.name
     if action.startswith(_DUMP):
-        _dump(host, info, memo.spec.name, say)
-    _keep_console(host, info, memo.spec.name)
+        _dump(host, info, name, say)
+    _keep_console(host, info, name)
     if action.endswith("restart"):
-        restart = Restart(info, memo, aside=action == "rename-restart")
+        now = memo.replace(spec=memos.current(host, info, memo))
+        restart = Restart(info, now, aside=action == "rename-restart")
         with Shield():
             restarts.begin(host, restart)
             return resume(host, restart, say)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.fakehost import UUID, FakeHost
+from xenvm.errors import DomainError
 from xenvm.ops import act, dump, memo
 from xenvm.types import Domid
 
-CRASH, SOFT_RESET = 3, 5
+REBOOT, CRASH, SOFT_RESET = 1, 3, 5
 
 
 def follow_up(world: FakeHost, code: int) -> tuple[list[str], Domid | None]:
@@ -68,6 +69,17 @@ def test_last_words_that_nobody_has_logged(world: FakeHost) -> None:
 def test_no_console_keeps_nobody_from_acting(world: FakeHost, tty_node: str) -> None:
     world.create()
     world.store.put("/local/domain/1/console/tty", tty_node)
+    follow_up(world, CRASH)
+    assert sorted(world.hyper.all) == [0]
+
+
+def test_libxls_record_is_only_needed_for_a_restart(world: FakeHost) -> None:
+    world.create()
+    world.host.plumbing.userdata.UserData(Domid(1), UUID).write_config("{")
+    with pytest.raises(DomainError, match="libxl's record of it is of no use"):
+        follow_up(world, REBOOT)
+    assert sorted(world.hyper.all) == [0, 1], "it stays as it went down"
+    world.hyper.all[Domid(1)].code = None
     follow_up(world, CRASH)
     assert sorted(world.hyper.all) == [0]
 
