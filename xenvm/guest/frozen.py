@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from xenbus.value import Value
-from xenvm.guest import spec as specs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,14 +11,17 @@ if TYPE_CHECKING:
     from xenvm.guest.jsontext import Json
 
 _KIND, _SET = "kind", "set"
+_HOME = "xenvm.guest."
+"""The package whose values can be kept."""
 
 
 def freeze(value: Any) -> Json:
-    """JSON of a value of guest/spec.py; fields that have their default are left out."""
+    """JSON of a specification; fields that have their default are left out."""
     if isinstance(value, Value):
         defaults = type(value)._defaults
         fields = {key: item for key, item in value.as_dict().items() if key not in defaults or defaults[key] != item}
-        return {_KIND: type(value).__name__, **{key: freeze(item) for key, item in fields.items()}}
+        kind = f"{type(value).__module__.removeprefix(_HOME)}.{type(value).__name__}"
+        return {_KIND: kind, **{key: freeze(item) for key, item in fields.items()}}
     if isinstance(value, frozenset):
         return {_SET: [freeze(item) for item in sorted(value)]}
     if isinstance(value, tuple | list):
@@ -41,10 +43,19 @@ def thaw(json: Any) -> Any:
         return frozenset(map(thaw, json[_SET]))
     if _KIND not in json:
         return {key: thaw(item) for key, item in json.items()}
-    cls = getattr(specs, str(json[_KIND]), None)
-    if not (isinstance(cls, type) and issubclass(cls, Value)):
-        raise ValueError(f"{json[_KIND]!r} is no part of a specification")
+    cls = _class(json[_KIND])
     try:
         return cls(**{key: thaw(item) for key, item in json.items() if key in cls._fields})
     except TypeError as error:
         raise ValueError(str(error)) from error
+
+
+def _class(kind: object) -> type[Value]:
+    module, _, name = str(kind).partition(".")
+    try:
+        found = getattr(__import__(_HOME + module, fromlist=[name]), name) if module.isidentifier() else None
+    except (ImportError, AttributeError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, Value)):
+        raise ValueError(f"{kind!r} is no part of a specification")
+    return found
