@@ -7,9 +7,10 @@ import pytest
 from tests.support.guestconfig import UUID
 from xenvm.guest.frozen import freeze, thaw
 from xenvm.guest.jsontext import parse, text
+from xenvm.guest.layout import Region
 from xenvm.guest.load import load_text
 from xenvm.guest.spec import GuestSpec, IomemRange
-from xenvm.types import KiB
+from xenvm.types import Gpa, KiB
 
 FULL = f"""name = "g"
 uuid = "{UUID}"
@@ -37,11 +38,17 @@ def test_what_a_later_version_adds_is_passed_over() -> None:
     assert thaw({**json, "novel": 1}) == GuestSpec("g", "/k", memory=KiB(1))
 
 
-@pytest.mark.parametrize("json", [{"kind": "os"}, {"kind": "GuestSpec"}, {"kind": ["x"]}, {"kind": "KiB", "x": 1}])
-def test_what_is_no_specification(json: object) -> None:
+@pytest.mark.parametrize(
+    "kind", ["os", "spec", "os.environ", ".os", "spec.GuestSpec", "spec.KiB", "no.Such", "a.b.C", ["x"], "spec.ACTIONS"]
+)
+def test_what_is_no_specification(kind: object) -> None:
     with pytest.raises(ValueError):
-        found = thaw(json)
-        raise AssertionError(found)
+        thaw({"kind": kind})
+
+
+def test_values_of_other_modules() -> None:
+    region = Region(Gpa(1), 2)
+    assert thaw(freeze(region)) == region and freeze(region) == {"kind": "layout.Region", "start": 1, "size": 2}
 
 
 def test_what_cannot_be_kept() -> None:

@@ -81,7 +81,7 @@ def test_a_record_that_makes_no_sense(guest: FakeHost, text: str) -> None:
         memo.read(guest.host, Domid(1), UUID)
 
 
-@pytest.mark.parametrize("spec", ["7", '{"kind": "NicSpec", "devid": 1}', "null"])
+@pytest.mark.parametrize("spec", ["7", '{"kind": "spec.NicSpec", "devid": 1}', "null"])
 def test_a_record_of_something_else(spec: str) -> None:
     with pytest.raises(ValueError, match="no specification of a guest"):
         memo.from_text(f'{{"version": 1, "watch": "nobody", "spec": {spec}}}')
