@@ -96,6 +96,9 @@ def suspend(host: Host, info: DomainInfo, *, seconds: float = ACK_SECONDS) -> No
     except StoreTimeout as error:
         error.add_note(f"domain {info.domid} took the request, but its kernel cannot suspend: it goes on running")
         raise
+    now = host.hyper.domain(info.domid)
+    if now is None or now.shutdown_code != SUSPENDED:
+        raise DomainError(f"domain {info.domid} has gone down instead of suspending")
 
 
 def resume(host: Host, info: DomainInfo) -> None:

@@ -81,6 +81,12 @@ def test_a_guest_that_cannot_suspend(guest: FakeHost) -> None:
     assert caught.value.__notes__ == ["domain 1 took the request, but its kernel cannot suspend: it goes on running"]
 
 
+def test_a_guest_that_crashes_over_it(guest: FakeHost) -> None:
+    suspending(guest, 3)
+    with pytest.raises(DomainError, match="domain 1 has gone down instead of suspending"):
+        power.suspend(guest.host, info(guest))
+
+
 def test_a_suspend_that_nobody_takes_is_withdrawn(guest: FakeHost) -> None:
     with pytest.raises(StoreTimeout, match="the suspend to be taken"):
         power.suspend(guest.host, info(guest), seconds=0)
