@@ -99,10 +99,11 @@ class Supervisor:
 
     def _reap(self) -> None:
         for pid in list(self._workers):
-            done, _ = os.waitpid(pid, os.WNOHANG)
+            done, status = os.waitpid(pid, os.WNOHANG)
             if done:
                 death = self._workers.pop(pid)
-                if self._is_free(death[0]):  # Else another was faster, and might still fail.
+                # A worker that was killed has not failed; and where another was faster, that one might still fail.
+                if os.WIFEXITED(status) and self._is_free(death[0]):
                     self._done.add(death)
 
 

@@ -141,6 +141,14 @@ def test_what_failed_is_not_tried_again(world: FakeHost, here: Here) -> None:
     assert here.look() == [] and here.look() == [] and here.started == ["domain 1"]
 
 
+def test_a_worker_that_was_killed_has_not_failed(world: FakeHost, here: Here) -> None:
+    domid = world.create()
+    world.hyper.go_down(domid, POWEROFF)
+    world.patch.setattr(supervise, "act", lambda *arguments: None)
+    world.patch.setattr(os, "waitpid", lambda pid, how: (pid, 9))
+    assert here.look() == [] and here.look() == [] and here.started == ["domain 1"] * 2
+
+
 # What an earlier one has begun.
 
 
