@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _weakref import ref  # weakref itself is more to load than this whole package
 from ctypes import byref, c_char, c_int, c_void_p, get_errno, memmove, string_at
+from errno import ESRCH
 from os import strerror
 from struct import pack
 
@@ -46,6 +47,8 @@ class ForeignMemory:
         if address is None:
             checked(-get_errno(), "map_foreign", domid)
         try:
+            if -ESRCH in errors:
+                checked(-ESRCH, "map_foreign", domid)
             return [
                 (Gfn(first + start), string_at(address + start * PAGE_SIZE, (end - start) * PAGE_SIZE))
                 for start, end in _runs(list(errors))
