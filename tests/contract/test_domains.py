@@ -124,6 +124,18 @@ def test_the_entry_state(hyper: Hypervisor, guests: Guests) -> None:
     assert info is not None and info.nr_online_vcpus == 1
 
 
+def test_registers(hyper: Hypervisor, guests: Guests) -> None:
+    domid = guests.create()
+    hyper.set_max_vcpus(domid, 1)
+    hyper.set_address_size(domid, 64)
+    assert hyper.registers(domid, 0) is None, "it was never online"
+    hyper.set_entry(domid, ENTRY)
+    context = hyper.registers(domid, 0)
+    assert context is not None and len(context) == (352 if hyper.version.release >= (4, 16) else 344)
+    assert int.from_bytes(context[0x100:0x108], "little") == ENTRY.pc or len(context) == 344
+    refused(ESRCH, hyper.registers, NOBODY, 0)
+
+
 def test_affinity(hyper: Hypervisor, guests: Guests) -> None:
     domid = guests.prepare()
     hyper.set_affinity(domid, 0, frozenset({0}), None)

@@ -64,6 +64,17 @@ def test_a_window_is_the_memory_itself(hyper: Hypervisor, guests: Guests) -> Non
     refused(ESRCH, hyper.map_foreign, NOBODY, RAM, 1)
 
 
+def test_ram_is_read_around_its_holes(hyper: Hypervisor, guests: Guests) -> None:
+    domid = guests.build()
+    end = RAM + 8 * MIB
+    with hyper.map_foreign(domid, Gfn(end - 1), 1) as mapping:
+        mapping.view[:4] = b"last"
+    ((first, data),) = hyper.read_ram(domid, Gfn(end - 2), 4)
+    assert (first, len(data), data[PAGE_SIZE:][:4]) == (end - 2, 2 * PAGE_SIZE, b"last")
+    assert hyper.read_ram(domid, Gfn(end), 3) == []
+    refused(ESRCH, hyper.read_ram, NOBODY, RAM, 1)
+
+
 def test_images_are_filled_in_and_padded(hyper: Hypervisor, guests: Guests) -> None:
     domid, size = guests.build(), 3 * PAGE_SIZE + 100
     data, at = bytes(n % 251 for n in range(size)), 0

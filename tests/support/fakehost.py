@@ -24,9 +24,9 @@ from xenbus.perm import Perm
 from xenvm.guest.load import load_text
 from xenvm.guest.spec import GuestSpec
 from xenvm.host.open import Host
-from xenvm.host.plumbing import block, bridge, domids, locks, loop, userdata, vifscript
+from xenvm.host.plumbing import block, bridge, consolelog, domids, locks, loop, userdata, vifscript, watching
 from xenvm.host.xen.hypervisor import XenHypervisor
-from xenvm.ops import create
+from xenvm.ops import background, create
 from xenvm.types import Domid
 
 BACKENDS = "/local/domain/0/backend"
@@ -121,6 +121,14 @@ class FakeHost:
         to(block.lock, "__defaults__", (str(self.folder / "block"),))
         to(block.detach, "__defaults__", (str(self.folder / "block"),))
         to(userdata.UserData.__init__, "__defaults__", (str(self.folder / "userdata"),))
+        for kept in (
+            watching.Duty.__init__,
+            *(getattr(watching, name) for name in ("on_duty", "note", "notes", "forget")),
+        ):
+            to(kept, "__defaults__", (str(self.folder / "run"),))
+        for logged in (consolelog.begin, consolelog.capture, consolelog.find):
+            to(logged, "__defaults__", (str(self.folder / "console"),))
+        to(background, "LOG_FOLDER", str(self.folder / "log"))
         for function in (domids.recent, domids.remember):
             to(function, "__defaults__", (str(self.folder), self.clock.real))
 

@@ -6,6 +6,7 @@ import sys
 
 from xenvm.cli.run import OK, USAGE, open_host
 from xenvm.guest.load import load_file
+from xenvm.ops.actions import check_actions
 from xenvm.ops.phases import Phases
 
 TYPE_CHECKING = False
@@ -41,24 +42,24 @@ def create(
     from xenvm.ops.create import Options, create
     from xenvm.ops.signals import Endings
 
-    options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
+    watch = "foreground" if foreground else "nobody" if no_monitor else "background"
+    options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
     if dry_run:
         return _plan(path, settings, options, as_json, quiet)
     spec = _load(path, settings, quiet)
-    monitor.check_actions(spec)
     spec = settled(spec)  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)
-        if host.lasting and not (no_monitor or foreground):
-            monitor.start(open_host, domid, spec, options)
+        if host.lasting and watch == "background" and not monitor.supervised(host):
+            monitor.start(open_host, domid, spec.name)
             phases.done("start the monitor")
         if timing:
             print("\n".join(phases.lines()), file=sys.stderr)
         if console:
             _attach(host, domid)
         if foreground:
-            monitor.watch(host, domid, spec, options, lambda text: print(f"xenvm: {text}", file=sys.stderr))
+            monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
 
 
@@ -89,4 +90,5 @@ def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     spec, diagnostics = load_file(path, settings)
     for diagnostic in diagnostics:
         print(f"xenvm: {diagnostic}", file=sys.stderr)
+    check_actions(spec)
     return spec

@@ -99,7 +99,7 @@ def _print_json(fields: dict[str, object]) -> None:
 
 
 def _load(config: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
-    from xenvm.ops.monitor import check_actions
+    from xenvm.ops.actions import check_actions
 
     if not quiet:
         print(f"Parsing config from {config}", file=sys.stderr)

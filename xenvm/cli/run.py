@@ -48,6 +48,10 @@ def open_host() -> Host:
     host = hosts.open_host(chosen_host)
     if host.notice:
         print(f"xenvm: {host.notice}", file=sys.stderr)
+    if not host.lasting:
+        from xenvm.ops.attend import attend
+
+        host.attended(attend)
     return host
 
 

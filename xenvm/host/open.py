@@ -8,6 +8,8 @@ from xenvm.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenbus.client import Store
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
@@ -63,6 +65,9 @@ class Host:
         with open(_INTERRUPTS, encoding="ascii", errors="replace") as file:
             text = file.read()
         return next((version for version, name in ((3, "GICv3"), (2, "GICv2")) if name in text), None)
+
+    def attended(self, attend: Callable[[Host, Callable[[str], None]], object]) -> None:
+        """Has `attend` see to guests that have gone down, on a host where no process does."""
 
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""

@@ -16,7 +16,7 @@ from xenvm.errors import HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
-from xenvm.ops import build
+from xenvm.ops import build, memo
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
@@ -46,6 +46,8 @@ class Options(Value):
 
     paused: bool = False
     hotplug_scripts: bool = False
+    watch: str = "background"
+    """Who may act when the guest goes down, see memo.WATCHERS."""
 
 
 DEFAULTS = Options()
@@ -97,7 +99,7 @@ def _creation(host: Host, plan: Blueprint, options: Options, phases: Phases | No
     phases = phases or Phases()
     disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
     plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
-    return Creation(host, plan, plumbing, phases)
+    return Creation(host, plan, plumbing, phases, options)
 
 
 def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
@@ -114,8 +116,8 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases) -> None:
-        self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
+    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options) -> None:
+        self.host, self.plan, self.plumbing, self.phases, self.options = host, plan, plumbing, phases, options
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
@@ -214,9 +216,13 @@ class Creation:
         self.phases.done("plumb the vifs")
 
     def _record(self) -> None:
-        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices."""
+        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest
+        can be made again from."""
         spec = self.plan.spec.replace(uuid=self.plan.uuid)
         self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
+        kept = memo.Memo(spec, self.options.watch, self.options.hotplug_scripts)
+        memo.write(self.host, self.domid, self.plan.uuid, kept)
+        self.host.plumbing.consolelog.begin(spec.name)
 
     def _requests(self, rings: nodes.Ports) -> Iterator[Request]:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)

@@ -115,7 +115,7 @@ def test_a_host_that_cannot_even_begin(folder: Path, xenvm: Xenvm) -> None:
     [
         ({"kernel": "/no/such"}, "/no/such: no such file or directory"),
         ({"memory": "much"}, "memory"),
-        ({"on_crash": "coredump-restart"}, "xenvm cannot dump cores"),
+        ({"on_crash": "soft-reset"}, "cannot reset a domain softly"),
         ({"disk": ["/x,qcow2,xvda,rw"]}, "format qcow2 needs QEMU"),
     ],
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from xenvm.host.plumbing.block import BlockAttachment, BlockTarget, OtherDisk
     from xenvm.host.plumbing.bridge import BridgePort
+    from xenvm.host.plumbing.consolelog import Log
     from xenvm.host.plumbing.locks import FileLock, HostLock
     from xenvm.host.plumbing.scripts import HotplugDevice as Task
     from xenvm.host.plumbing.userdata import UserData
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
         def userdata(self) -> UserDatas: ...
         @property
         def console(self) -> Console: ...
+        @property
+        def watching(self) -> Watching: ...
+        @property
+        def consolelog(self) -> ConsoleLog: ...
 
     class Block(Protocol):
         """Disks, as in block.py."""
@@ -93,8 +98,26 @@ if TYPE_CHECKING:
 
         def attach(self, tty_path: str, *, domid: Domid, number: int = 0, escape: int = 0x1D) -> str: ...
 
+    class Watching(Protocol):
+        """Who watches which guest, as in watching.py."""
 
-_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "locks", "scripts", "userdata")
+        def Duty(self, number: int) -> AbstractContextManager[object]: ...
+        def on_duty(self, number: int) -> bool: ...
+        def note(self, uuid: str, text: str) -> None: ...
+        def notes(self) -> dict[str, str]: ...
+        def forget(self, uuid: str) -> None: ...
+
+    class ConsoleLog(Protocol):
+        """What guests have printed, as in consolelog.py."""
+
+        def begin(self, name: str) -> None: ...
+        def capture(self, domid: Domid, name: str, tty: str, since: float) -> None: ...
+        def find(self, name: str) -> Log | None: ...
+
+
+_MODULES: Sequence[str] = (
+    *("block", "bridge", "console", "consolelog", "domids", "locks", "scripts", "userdata", "watching"),
+)
 
 
 def __getattr__(name: str) -> object:

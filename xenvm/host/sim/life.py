@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FIRST_RESERVED = 0x7FF0
 _MOST_PAUSES = 255
 _MOST_SPIS = 960
+_CONTEXT_SIZE, _CONTEXT_PC = 352, 0x100
+"""Of struct vcpu_guest_context (arch-arm.h), from 4.16 on."""
 _FIRST_POOL_PAGES = 16
 """What Xen puts into the pool of page tables by itself, up to 4.17."""
 
@@ -235,7 +237,15 @@ class DomainOperations:
         self.free_pages -= pages - domain.pool
         domain.pool = pages
 
-    def set_affinity(self, domid: Domid, vcpu: int, hard: frozenset[int] | None, soft: frozenset[int] | None) -> None:
+    def set_affinity(
+        self,
+        domid: Domid,
+        vcpu: int,
+        hard: frozenset[int] | None,
+        soft: frozenset[int] | None,
+        *,
+        force: bool = False,
+    ) -> None:
         """Where a vCPU may run; None leaves that half alone."""
         if hard is None and soft is None:
             return
@@ -252,6 +262,17 @@ class DomainOperations:
             domain.hard[vcpu] = hard & pool
         if soft is not None:
             domain.soft[vcpu] = soft & every
+
+    def registers(self, domid: Domid, vcpu: int) -> bytes | None:
+        """The struct vcpu_guest_context of a vCPU: only where it started is known of a simulated one."""
+        domain = self._get("getvcpucontext", domid)
+        if vcpu not in domain.online:
+            return None
+        context = bytearray(_CONTEXT_SIZE)
+        context[0] = 1
+        if domain.entry is not None and not vcpu:
+            context[_CONTEXT_PC : _CONTEXT_PC + 8] = domain.entry.pc.to_bytes(8, "little")
+        return bytes(context)
 
     def set_entry(self, domid: Domid, context: VcpuContext) -> None:
         """Sets the registers of vCPU 0 and puts it online."""

@@ -46,6 +46,16 @@ class MemoryOperations(DomainOperations):
         self.hold(domain, count)
         return Window(domain.ram, first, count, lambda: self.let_go(domain, count))
 
+    def read_ram(self, domid: Domid, first: Gfn, count: int) -> list[tuple[Gfn, bytes]]:
+        """Copies those of `count` pages from `first` on that the domain has, as runs."""
+        domain, at, end = self._get("map_foreign", domid), int(first), first + count
+        runs = []
+        for gap, behind in [*domain.frames.missing(first, end), (end, end)]:
+            if at < gap:
+                runs.append((Gfn(at), domain.ram.read(Gfn(at), gap - at)))
+            at = behind
+        return runs
+
     def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
         """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page."""
         domain, count = self._get("map_foreign", domid), -(-size // PAGE_SIZE)

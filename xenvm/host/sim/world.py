@@ -69,7 +69,7 @@ class World:
         """Gives the folder where this world's files lie."""
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
-        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
+        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata, self.consoles)
         self.plumbing.bridge.wait = self.idle
         self.plumbing.console = Terminals(self)
         self.kernels: dict[Domid, Peer] = {}
@@ -219,6 +219,10 @@ class World:
             *((f"/local/pool/{number}/name", f"Pool-{number}") for number in self.hyper.cpupools()),
         ):
             self.store.write(path, value)
+
+    def consoles(self) -> str:
+        """The folder of the console daemon's logs."""
+        return os.path.join(self.files(), "console")
 
     def _userdata(self) -> str:
         path = os.path.join(self.files(), "userdata")
