@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from xenbus import request as ask
 from xenbus.value import Value
-from xenvm.errors import XenvmError
+from xenvm.errors import ConfigError, ImageError, XenvmError
 from xenvm.guest import blueprint as blueprints
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.ops import steps
@@ -101,8 +101,6 @@ def conflict(host: Host, spec: GuestSpec, options: Options = DEFAULTS) -> XenvmE
 
 def is_invalid(error: Exception) -> bool:
     """Whether an error is the configuration's own, whatever the host."""
-    from xenvm.errors import ConfigError, ImageError
-
     return isinstance(error, (ConfigError, ImageError))
 
 
