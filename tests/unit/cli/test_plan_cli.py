@@ -136,7 +136,7 @@ def test_a_host_that_is_not_here(folder: Path, xenvm: Xenvm) -> None:
     assert xenvm("plan", "--xen", "5.0", path)[0] == INVALID
 
 
-@pytest.mark.parametrize(("minor", "bits"), zip(range(14, 23), (36, 40, 42, 44, 48) * 2, strict=False))
+@pytest.mark.parametrize(("minor", "bits"), list(zip(range(14, 23), (36, 40, 42, 44, 48) * 2, strict=False)))
 def test_hosts_of_all_kinds(folder: Path, xenvm: Xenvm, minor: int, bits: int) -> None:
     code, fields, _ = planned(xenvm, "--xen", f"4.{minor}", "--gpaddr-bits", str(bits), config(folder))
     assert (code, fields["host"]["xen"], fields["host"]["gpaddr_bits"]) == (VALID, f"4.{minor}", bits)
