@@ -85,7 +85,8 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
     else:
         from xenvm.cli.plan_show import as_text
 
-        sys.stdout.writelines(f"{line}\n" for line in as_text(verdict, chosen))
+        for line in as_text(verdict, chosen):
+            print(line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
     if verdict.conflict is None:
         return OK
     print(f"xenvm: {verdict.conflict}", file=sys.stderr)

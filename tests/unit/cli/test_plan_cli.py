@@ -142,6 +142,14 @@ def test_hosts_of_all_kinds(folder: Path, xenvm: Xenvm, minor: int, bits: int) -
     assert (code, fields["host"]["xen"], fields["host"]["gpaddr_bits"]) == (VALID, f"4.{minor}", bits)
 
 
+def test_names_that_are_no_text(folder: Path, xenvm: Xenvm) -> None:
+    path = folder / "g.cfg"
+    path.write_bytes(Path(config(folder, name="NAME")).read_bytes().replace(b"NAME", b"n\xff\xc3\xa4"))
+    code, out, _ = xenvm("plan", str(path))
+    assert code == VALID and "guest     n\\xff\u00e4: 64-bit" in out and '/name = "n\\xff\\xc3\\xa4"   (n0,r1)' in out
+    assert planned(xenvm, str(path))[1]["guest"]["name"] == "n\udcff\u00e4"
+
+
 def test_a_host_that_cannot_be_opened(folder: Path, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch) -> None:
     from xenvm.cli import plan, run
     from xenvm.errors import HostError
