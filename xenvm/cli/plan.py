@@ -6,7 +6,7 @@ import sys
 
 from xenbus.value import Value
 from xenvm.cli.run import CONFLICT, OK, USAGE, explicit_host, open_host
-from xenvm.errors import HostError, XenvmError
+from xenvm.errors import ConfigError, HostError, ImageError, XenvmError
 from xenvm.guest.load import load_file
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
         return USAGE
     try:
         verdict = _judge(_load(config, settings, quiet), options, wanted)
-    except XenvmError as error:
+    except (ConfigError, ImageError) as error:
         if wanted.as_json:
             _print_json({"verdict": "invalid", "reasons": [str(error), *getattr(error, "__notes__", ())]})
         raise

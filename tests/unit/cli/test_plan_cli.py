@@ -11,6 +11,7 @@ import pytest
 from tests.support.guestconfig import config_text
 from tests.support.simworld import arm64_image
 from tests.unit.cli.conftest import Xenvm
+from xenvm.cli import run
 from xenvm.host.open import VARIABLE
 from xenvm.host.plumbing import vifscript
 
@@ -21,6 +22,7 @@ VALID, INVALID, CONFLICT = 0, 6, 10
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with a simulated host, and files for a guest."""
     monkeypatch.setenv(VARIABLE, f"sim:{tmp_path / 'world'}")
+    monkeypatch.setattr(run, "chosen_host", None)
     monkeypatch.setattr(vifscript, "needs_script", lambda bridge, ip: None)
     (tmp_path / "Image").write_bytes(arm64_image())
     (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
@@ -151,7 +153,7 @@ def test_names_that_are_no_text(folder: Path, xenvm: Xenvm) -> None:
 
 
 def test_a_host_that_cannot_be_opened(folder: Path, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xenvm.cli import plan, run
+    from xenvm.cli import plan
     from xenvm.errors import HostError
 
     def closed() -> None:
@@ -159,6 +161,7 @@ def test_a_host_that_cannot_be_opened(folder: Path, xenvm: Xenvm, monkeypatch: p
 
     monkeypatch.setattr(plan, "open_host", closed)
     assert xenvm("plan", config(folder))[0] == 1, "who names a host wants that one"
+    assert xenvm("plan", "--json", config(folder)) == (1, "", "xenvm: must be root\n")
     monkeypatch.delenv(VARIABLE)
     assert not run.explicit_host()
     code, out, err = xenvm("plan", config(folder))

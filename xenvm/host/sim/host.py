@@ -69,6 +69,10 @@ class SimHost(Host):
         with open(os.path.join(self.world.files(), LOG), "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(f"{self.world.now:.1f} {text}\n")
 
+    def changed_at(self, path: str) -> float | None:
+        """See Host."""
+        return self.world.annals.since(path)
+
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
         try:
