@@ -156,6 +156,13 @@ class FakeHyper:
         self._enter("cpupools")
         return {0: self.cpus}
 
+    def pool_scheduler(self, pool: int) -> str:
+        self._enter("pool_scheduler", pool)
+        return "credit2"
+
+    def debug_keys(self, keys: bytes) -> None:
+        self._enter("debug_keys", keys)
+
     def console_ring(self, *, clear: bool = False) -> bytes:
         self._enter("console_ring", clear)
         return b"(XEN) a fake\n"

@@ -19,6 +19,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     from xenvm.cli.fast import parse
 
     words = sys.argv[1:] if argv is None else list(argv)
+    if argv is None and sys.argv[0].rpartition("/")[2] == "xl":
+        words.insert(0, "xl")
     if len(words) > 2 and words[0] == "--host":
         from xenvm.cli import run as runner
 

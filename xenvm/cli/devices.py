@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from xenvm.ops.devices import Attached
 
-_BLOCK_HEADER = f"{'Vdev':<5} {'BE':<3} {'handle':<6} {'state':<5} {'evt-ch':<6} {'ring-ref':<8} {'BE-path':<30}"
-_NETWORK_HEADER = (
+BLOCK_HEADER = f"{'Vdev':<5} {'BE':<3} {'handle':<6} {'state':<5} {'evt-ch':<6} {'ring-ref':<8} {'BE-path':<30}"
+NETWORK_HEADER = (
     f"{'Idx':<3} {'BE':<2} {'Mac Addr.':<17} {'handle':<6} {'state':<5} {'evt-ch':<6} {'tx-':>5}/{'rx-ring-ref':<5}"
     f" {'BE-path':<30}"
 )
@@ -71,12 +71,12 @@ def _detach(domain: str, kind: str, device: str, force: bool) -> None:
 
 def block_list(domains: tuple[str, ...], as_json: bool) -> int:
     """Lists the disks of guests in xl's columns, or as JSON."""
-    return _list("block-list", domains, as_json, "vbd", _BLOCK_HEADER, _block_row)
+    return _list("block-list", domains, as_json, "vbd", BLOCK_HEADER, _block_row)
 
 
 def network_list(domains: tuple[str, ...], as_json: bool) -> int:
     """Lists the vifs of guests in xl's columns, or as JSON."""
-    return _list("network-list", domains, as_json, "vif", _NETWORK_HEADER, _network_row)
+    return _list("network-list", domains, as_json, "vif", NETWORK_HEADER, _network_row)
 
 
 def _list(

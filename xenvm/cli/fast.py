@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 def parse(argv: Sequence[str], commands: tuple[Command, ...] = COMMANDS) -> tuple[Command, Values] | None:
     """The command and its values by name, or None where click must look."""
     command = find(argv[0], commands) if argv and not argv[0].startswith("-") else None
-    if command is None or command.raw:
+    if command is None or (command.raw and command.options):
         return None
+    if command.raw:
+        return command, {command.arguments[0].dest: tuple(argv[1:])}
     if command.commands:
         return parse(argv[1:], command.commands)
     options: Values = {option.dest: _initial(option) for option in command.options}

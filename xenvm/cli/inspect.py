@@ -12,14 +12,19 @@ if TYPE_CHECKING:
 
     from xenvm.host.hyper import DomainInfo
 
-_HEADER = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
+HEADER = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
 _REASON_LETTERS = "-rscwS"
 
 
-def list_domains(domain: str | None, verbose: bool, context: bool, cpupool: bool, as_json: bool) -> None:
+def list_domains(domain: str | None, long: bool, verbose: bool, context: bool, cpupool: bool, as_json: bool) -> None:
     """Lists domains in xl's columns, or as JSON."""
     with open_host() as host:
         found, known = names.listed(host, domain)
+        if long:
+            from xenvm.cli.facts import print_long
+
+            print_long(host, found, known)
+            return
     print_domains(found, [known[info.domid] for info in found], verbose, context, cpupool, as_json)
 
 
@@ -40,15 +45,15 @@ def print_domains(
         return
     extra = "   UUID                            Reason-Code\tSecurity Label" if verbose else ""
     extra += "   Security Label" if context and not verbose else ""
-    lines = [_HEADER + extra + ("         Cpupool" if cpupool else "")]
-    lines += [_row(info, name, verbose, context, cpupool) for info, name in pairs]
+    lines = [HEADER + extra + ("         Cpupool" if cpupool else "")]
+    lines += [row(info, name, verbose, context, cpupool) for info, name in pairs]
     print("\n".join(lines))
 
 
-def _row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupool: bool) -> str:
+def row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupool: bool) -> str:
+    """A row of xl's list."""
     mib = (info.tot_pages + info.outstanding_pages) // 256
-    shown = "(null)" if name is None else _shown(name)
-    text = f"{shown}{' ' * (40 - len(shown.encode()))} {info.domid:5} {mib:5} {info.nr_online_vcpus:5}"
+    text = f"{padded(name, 40)} {info.domid:5} {mib:5} {info.nr_online_vcpus:5}"
     text += f"     {state_letters(info)}  {info.cpu_time / 1e9:8.1f}"
     if verbose:
         reason = f"{info.shutdown_code:8x}" if info.shutdown and info.shutdown_code is not None else f"{'-':>8}"
@@ -58,7 +63,13 @@ def _row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupo
     return text + (f"{f'Pool-{info.cpupool}':>16}" if cpupool else "")
 
 
-def _shown(name: str) -> str:
+def padded(name: str | None, width: int) -> str:
+    """A name as C pads it, by its bytes."""
+    text = "(null)" if name is None else shown(name)
+    return text + " " * (width - len(text.encode()))
+
+
+def shown(name: str) -> str:
     """A name that every terminal's encoding has: what is no UTF-8 is replaced."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
@@ -131,7 +142,7 @@ def domname(domain: str) -> int:
         name = names.names(host, [info.domid])[info.domid]
     if name is None:
         raise NoSuchDomain(domain)
-    print(_shown(name))
+    print(shown(name))
     return 0
 
 

@@ -71,6 +71,10 @@ _WAIT = Option(
     ("-w", "--wait"), "wait", "Wait until the guests have gone down; twice: until they are gone.", count=True
 )
 _FALLBACK = Option(("-F",), "fallback", "xl's fallback to an ACPI button, which ARM guests have not: refused.")
+_SHORT = Option(("-s",), "short", "Shorter lines, with the time of day.")
+_CLEAR = Option(("-c", "--clear"), "clear", "Empty the log.")
+_CPUS = Option(("-c", "--cpus"), "cpus", "Show which CPUs.")
+_POOL = Argument("pool", "[CPUPOOL]", required=False)
 
 _CREATE = Command(
     "create",
@@ -113,6 +117,7 @@ _LIST = Command(
     "List the domains of this host.",
     "inspect:list_domains",
     (
+        Option(("-l", "--long"), "long", "Print the configuration of each guest as libxl's JSON."),
         Option(("-v", "--verbose"), "verbose", "Show uuids, shutdown reasons and security labels."),
         Option(("-Z", "--context"), "context", "Show security labels."),
         Option(("-c", "--cpupool"), "cpupool", "Show the cpupool of each domain."),
@@ -215,6 +220,9 @@ COMMANDS: tuple[Command, ...] = (
     _CREATE,
     _PLAN,
     _LIST,
+    Command("vm-list", "List the uuids, domids and names of domains.", "facts:vm_list", (JSON,)),
+    Command("uptime", "Show for how long domains have run.", "facts:uptime", (_SHORT, JSON), (_DOMAINS,)),
+    Command("claims", "List domains with the memory set aside for them.", "facts:claims", (JSON,)),
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
     Command(
@@ -224,6 +232,9 @@ COMMANDS: tuple[Command, ...] = (
         (JSON,),
         (Argument("field", "[FIELD]", required=False),),
     ),
+    Command("dmesg", "Print Xen's own log.", "facts:dmesg", (_CLEAR,)),
+    Command("debug-keys", "Send debug keys to Xen.", "facts:debug_keys", (), (Argument("keys", "KEYS"),)),
+    Command("cpupool-list", "List the cpupools.", "facts:cpupool_list", (_CPUS, JSON), (_POOL,)),
     _CONSOLE,
     Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
@@ -322,6 +333,14 @@ COMMANDS: tuple[Command, ...] = (
     _GC,
     _CONVERT,
     _STORE,
+    Command(
+        "xl",
+        "Do what xl does with this command line: names, options, columns and exit codes.",
+        "xl.shim:xl",
+        (),
+        (Argument("words", "SUBCOMMAND...", required=False, many=True),),
+        raw=True,
+    ),
     _LAB,
 )
 

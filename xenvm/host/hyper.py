@@ -192,8 +192,14 @@ class Hypervisor(Protocol):
     def cpupools(self) -> dict[int, frozenset[int]]:
         """CPUs of each cpupool by its number."""
 
+    def pool_scheduler(self, pool: int) -> str:
+        """Name of a cpupool's scheduler; ENOENT if there is no such pool."""
+
     def console_ring(self, *, clear: bool = False) -> bytes:
         """Xen's own log (``xl dmesg``)."""
+
+    def debug_keys(self, keys: bytes) -> None:
+        """Has Xen act as if these keys were typed on its console."""
 
     def domains(self) -> list[DomainInfo]:
         """All domains, in the order of their domids."""

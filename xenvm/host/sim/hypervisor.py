@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from errno import ENOENT
+
+from xenvm.errors import HypercallError
 from xenvm.host.hyper import PhysInfo, VersionInfo, XenVersion
 from xenvm.host.sim.devices import DeviceOperations
 from xenvm.host.sim.domain import domain_from
@@ -69,6 +72,17 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
     def cpupools(self) -> dict[int, frozenset[int]]:
         """CPUs of each cpupool by its number."""
         return self.machine.cpupools
+
+    def pool_scheduler(self, pool: int) -> str:
+        """Name of a cpupool's scheduler."""
+        if pool not in self.machine.cpupools:
+            raise HypercallError("cpupool_info", ENOENT, detail=f"there is no cpupool {pool}")
+        return self.scheduler()
+
+    def debug_keys(self, keys: bytes) -> None:
+        """Tells in the log that they came: nothing here acts on them."""
+        for key in keys:
+            self._log += b"(XEN) '%c' pressed -> nothing that a simulated Xen knows\n" % key
 
     def console_ring(self, *, clear: bool = False) -> bytes:
         """Xen's own log."""

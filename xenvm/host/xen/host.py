@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import ENOENT
+from errno import E2BIG, ENOENT
 from struct import pack, unpack_from
 
 from xenvm.errors import HypercallError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xenvm.host.xen.calls import Calls
 
 SCHEDULERS = {5: "credit", 6: "credit2", 7: "arinc653", 8: "rtds", 9: "null"}
-_READCONSOLE, _PHYSINFO, _SCHED_ID, _CPUPOOL_OP = 1, 3, 4, 18
+_READCONSOLE, _PHYSINFO, _SCHED_ID, _DEBUG_KEYS, _CPUPOOL_OP = 1, 3, 4, 7, 18
 _POOL_INFO, _POOL_MOVE_DOMAIN, _POOL_FREE_INFO = 3, 6, 7
 
 
@@ -84,6 +84,20 @@ class HostOperations(Operations):
                 raise
         return pools
 
+    def pool_scheduler(self, pool: int) -> str:
+        """Name of a cpupool's scheduler; ENOENT if there is no such pool."""
+        found, scheduler = self._pool_scheduler(pool)
+        if found != pool:
+            raise HypercallError("cpupool_info", ENOENT, detail=f"there is no cpupool {pool}")
+        return SCHEDULERS.get(scheduler, f"scheduler {scheduler}")
+
+    def debug_keys(self, keys: bytes) -> None:
+        """Has Xen act as if these keys were typed on its console."""
+        if len(keys) > DATA_SIZE:
+            raise HypercallError("debug_keys", E2BIG)
+        with self._calls.buffer() as buffer:
+            self._sysctl("debug_keys", _DEBUG_KEYS, pack("<QI", buffer.put(keys, DATA), len(keys)), buffer)
+
     def console_ring(self, *, clear: bool = False) -> bytes:
         """Xen's own log, from the oldest byte kept."""
         parts: list[bytes] = []
@@ -109,6 +123,16 @@ class HostOperations(Operations):
             self._sysctl(name, _CPUPOOL_OP, pack("<6IQI", op, pool, 0, 0, 0, 0, cpus, size * 8), buffer)
             (number,) = unpack_from("<I", buffer.view, 0x0C)
             return number, cpu_set(buffer.get(size, DATA))
+
+    def _pool_scheduler(self, pool: int) -> tuple[int, int]:
+        """The first pool from this number on, and the number of its scheduler."""
+        size = self._cpumap_size()
+        with self._calls.buffer() as buffer:
+            cpus = buffer.put(bytes(size), DATA)
+            body = pack("<6IQI", _POOL_INFO, pool, 0, 0, 0, 0, cpus, size * 8)
+            self._sysctl("cpupool_info", _CPUPOOL_OP, body, buffer)
+            number, scheduler = unpack_from("<II", buffer.view, 0x0C)
+        return number, scheduler
 
     def _cpumap_size(self) -> int:
         """Bytes of a map of all CPUs."""

@@ -1,0 +1,160 @@
+"""Subcommands whose words, messages or codes xl has otherwise than our own commands."""
+
+from __future__ import annotations
+
+from xenvm.cli.xl.shim import FAILED, help_on, tell, usage
+from xenvm.errors import ConfigError, NoSuchDomain, XenvmError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenvm.cli.xl.shim import Call
+
+ERROR_FAIL, ERROR_INVAL = 3, 6
+"""Numbers of libxl, with which `xl create` ends."""
+
+
+def create(call: Call) -> int:
+    """Ends with libxl's number, or with 1 for a configuration that cannot be used but could be read."""
+    from xenbus.errors import XenbusError
+
+    settings = [word for word in call.operands if "=" in word]
+    files = [word for word in call.operands if "=" not in word] or [
+        value for letter, value in call.given if letter == "f"
+    ]
+    if len(files) > 1:
+        return usage(call.row)
+    if not files:
+        return tell("Config file not specified and no configuration given.", ERROR_INVAL)
+    call.given = [pair for pair in call.given if pair[0] != "f"]
+    try:
+        if call.dry or call.has("n"):
+            return _dry_run(files[0], settings, call.has("q"))
+        return ERROR_FAIL if call.native([files[0], *settings]) else 0
+    except ConfigError as error:
+        tell(f"xl: {error}")
+        for note in getattr(error, "__notes__", ()):
+            tell(f"xl: {note}")
+        return ERROR_FAIL if isinstance(error.__cause__, OSError) else FAILED
+    except (XenvmError, XenbusError, OSError) as error:
+        tell(f"xl: {error}")
+        return ERROR_FAIL
+
+
+def _dry_run(path: str, settings: list[str], quiet: bool) -> int:
+    from xenvm.guest.blueprint import settled
+    from xenvm.guest.libxl_json import record
+    from xenvm.guest.load import load_file
+
+    if not quiet:
+        tell(f"Parsing config from {path}")
+    spec, diagnostics = load_file(path, tuple(settings))
+    for diagnostic in diagnostics:
+        tell(f"xl: {diagnostic}")
+    _show(record(settled(spec)))
+    return 0
+
+
+def _show(text: str, title: str = "") -> None:
+    import json
+
+    print(title + json.dumps(json.loads(text), indent=4))
+
+
+def listing(call: Call) -> int:
+    """One domain, or all."""
+    if len(call.operands) > 1:
+        help_on("list")
+        return FAILED
+    return call.native()
+
+
+def ask(call: Call) -> int:
+    """shutdown and reboot: -a counts more than a domain."""
+    if call.has("a"):
+        call.operands = []
+    elif not call.operands:
+        return tell("You must specify -a or a domain id.\n")
+    return min(call.native(call.operands[:1]), FAILED)
+
+
+def info(call: Call) -> int:
+    """A field that is not there is none that xl complains of."""
+    call.native(call.operands[:1])
+    return 0
+
+
+def domid(call: Call) -> int:
+    """Of a name only: xl does not look numbers up here."""
+    who = call.operands[0]
+    try:
+        if not who.isdecimal():
+            return call.native([who])
+    except NoSuchDomain:
+        pass
+    return tell(f"Can't get domid of domain name '{who}', maybe this domain does not exist.")
+
+
+def domname(call: Call) -> int:
+    """Of a number only."""
+    who = call.operands[0]
+    if not (who.isascii() and who.isdecimal()):
+        return tell("Invalid domain id.\n")
+    try:
+        return call.native([who])
+    except NoSuchDomain:
+        return tell(f"Can't get domain name of domain id '{who}', maybe this domain does not exist.")
+
+
+def sysrq(call: Call) -> int:
+    """One letter."""
+    if len(call.operands[1]) != 1:
+        tell("Invalid sysrq.\n")
+        help_on("sysrq")
+        return FAILED
+    return call.native(call.operands[:2])
+
+
+def devices(call: Call) -> int:
+    """Lists devices; a domain that is not there is no failure, and a number is not even spoken of."""
+    from xenvm.cli import devices as ours
+
+    rest = call.operands
+    while rest:
+        try:
+            return call.native(rest)
+        except NoSuchDomain as error:
+            who = str(error.who)
+            if not who.isdecimal():
+                tell(f"{who} is an invalid domain identifier")
+            rest = [word for word in rest if word != who]
+    print(ours.BLOCK_HEADER if call.row.native == "block-list" else ours.NETWORK_HEADER)
+    return 0
+
+
+def block_attach(call: Call) -> int:
+    """With -N only says what it would attach."""
+    if not call.dry:
+        return call.native()
+    from xenvm.guest.disk import parse_disk
+    from xenvm.guest.jsontext import text
+    from xenvm.guest.libxl_json import disk_entry
+
+    _show(text(disk_entry(parse_disk(tuple(call.operands[1:]), source="block-attach"))), "disk: ")
+    return 0
+
+
+def network_attach(call: Call) -> int:
+    """With -N only says what it would attach."""
+    if not call.dry:
+        return call.native()
+    from xenvm.guest.jsontext import text
+    from xenvm.guest.libxl_json import nic_entry
+    from xenvm.guest.vif import parse_vif
+    from xenvm.ops.attach import CHOOSE
+
+    warnings: list[str] = []
+    _show(
+        text(nic_entry(parse_vif(tuple(call.operands[1:]), CHOOSE, source="network-attach", warnings=warnings))),
+        "vif: ",
+    )
+    return 0

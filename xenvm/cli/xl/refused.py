@@ -1,0 +1,65 @@
+"""Subcommands of xl that xenvm does not have, each with the reason: (name, summary, taken, on ARM, reason).
+
+One that is `taken` passes its words on as soon as xenvm has a command of its name.
+"""
+
+from __future__ import annotations
+
+_X86 = "it is for x86 only: Xen has nothing of the kind on ARM"
+_STATE = "Xen on ARM cannot save the state of a guest"
+_HVM = "it is for fully emulated guests, which ARM has not"
+_PCI = "xenvm does not hand out PCI devices: on ARM Xen's support for them is experimental"
+_DEVICE = "xenvm does not plumb devices of this kind while a guest runs"
+_USB = "xenvm has no USB for guests"
+_TPM = "xenvm has no virtual TPM: it needs a domain of its own, which is built for x86"
+_POOL = "xenvm puts guests into cpupools (`pool`), but does not change the pools themselves"
+_SCHED = "xenvm has no command for a scheduler's parameters: set them in the guest's configuration"
+_FLASK = "xenvm does not manage Flask's policy: use the tools that come with it"
+_OVERLAY = (
+    "xenvm does not change Xen's own device tree: give the device in the guest's configuration (dtdev, iomem, irqs)"
+)
+_QUOTA = "xenvm does not change the xenstore daemon's quotas: set them where it is started"
+
+REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
+    ("sched-credit", "Show and set credit's parameters.", False, True, _SCHED),
+    ("sched-credit2", "Show and set credit2's parameters.", False, True, _SCHED),
+    ("sched-rtds", "Show and set rtds' parameters.", False, True, _SCHED),
+    ("cpupool-create", "Create a cpupool.", False, True, _POOL),
+    ("cpupool-destroy", "End a cpupool.", False, True, _POOL),
+    ("cpupool-rename", "Rename a cpupool.", False, True, _POOL),
+    ("cpupool-cpu-add", "Give a cpupool CPUs.", False, True, _POOL),
+    ("cpupool-cpu-remove", "Take CPUs from a cpupool.", False, True, _POOL),
+    ("cpupool-migrate", "Put a domain into another cpupool.", False, True, _POOL),
+    ("cpupool-numa-split", "Make a cpupool of each NUMA node.", False, True, _POOL),
+    ("trigger", "Send a guest an NMI, reset or power button.", False, True, "Xen on ARM has no such triggers; "
+     "`xenvm trigger` stops a guest with a reason"),
+    ("button-press", "Press a guest's button.", False, True, _HVM),
+    ("vncviewer", "Show a guest's screen.", False, True, "ARM guests of xenvm have no screen"),
+    ("qemu-monitor-command", "Command a guest's QEMU.", False, True, "ARM guests of xenvm run without QEMU"),
+    ("sharing", "Show shared pages.", False, True, "Xen on ARM does not share pages among guests"),
+    ("set-parameters", "Set parameters of Xen.", False, True, "xenvm does not write Xen's parameters: "
+     "set them on Xen's command line"),
+    ("devd", "Serve a driver domain's devices.", False, True, "xenvm plumbs devices in domain 0 only"),
+    ("dt-overlay", "Change Xen's device tree.", False, True, _OVERLAY),
+    ("getenforce", "Show Flask's mode.", False, True, _FLASK),
+    ("setenforce", "Set Flask's mode.", False, True, _FLASK),
+    ("loadpolicy", "Load a policy into Flask.", False, True, _FLASK),
+    ("xenstore-quota-get", "Show quotas of the xenstore.", False, True, _QUOTA),
+    ("xenstore-quota-set", "Set quotas of the xenstore.", False, True, _QUOTA),
+    *((f"{kind}-{verb}", f"{word} {what}.", True, True, _DEVICE)
+      for kind, what in (("vkb", "a virtual keyboard"), ("vdispl", "a virtual display"), ("vsnd", "a sound card"))
+      for verb, word in (("attach", "Attach"), ("list", "List"), ("detach", "Detach"))),
+    *((f"vtpm-{verb}", f"{word} a virtual TPM.", False, True, _TPM)
+      for verb, word in (("attach", "Attach"), ("list", "List"), ("detach", "Detach"))),
+    *((f"pci-{verb}", f"{word} PCI devices.", False, True, _PCI)
+      for verb, word in (("attach", "Attach"), ("detach", "Detach"), ("list", "List"))),
+    *((f"pci-assignable-{verb}", f"{word} PCI devices for guests.", False, True, _PCI)
+      for verb, word in (("add", "Add"), ("remove", "Remove"), ("list", "List"))),
+    *((name, "Change a guest's USB.", False, True, _USB)
+      for name in ("usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach", "usb-list")),
+    *((name, "Change a guest's CD.", False, True, _HVM) for name in ("cd-insert", "cd-eject")),
+    *((name, "Move a guest's state.", False, False, _STATE)
+      for name in ("save", "restore", "migrate", "migrate-receive", "remus")),
+    *((f"psr-{name}", "Share out a CPU's resources.", False, False, _X86)
+      for name in ("hwinfo", "cmt-attach", "cmt-detach", "cmt-show", "cat-set", "cat-show", "mba-set", "mba-show")),
+)  # fmt: skip

@@ -1,0 +1,127 @@
+"""The table of xl's subcommands: what each is here, how xl reads its words and ends, or why it is refused.
+
+Names, options and codes are those of xl(1) on ARM; docs/xl.md is made from this table.
+"""
+
+from __future__ import annotations
+
+from xenbus.value import Value
+from xenvm.cli.xl.refused import REFUSED
+
+
+class Row(Value):
+    """One subcommand of xl. It is refused where xenvm has no command named `native`."""
+
+    name: str
+    summary: str
+    letters: str = ""
+    """Its options as getopt(3) writes them; ``-h`` is understood by all."""
+    longs: tuple[str, ...] = ()
+    """Long options, as ``wait=w``."""
+    words: str = ""
+    """What else it takes, for the help."""
+    least: int = 0
+    """How many words it needs."""
+    native: str = ""
+    own: str = ""
+    """The function of xenvm.cli.xl.own that calls the native command in xl's manner, where the words do not pass."""
+    ignored: str = ""
+    """Letters that change nothing here."""
+    refused: str = ""
+    """Letters that are refused, with `reason`."""
+    reason: str = ""
+    """Why the command is refused, or the `refused` letters."""
+    number_fails: bool = True
+    """Whether xl ends with 1 for a domid that is not there; pause, say, ends with 0."""
+    failed: str = ""
+    """xl's own line after an error; {0} and {1} are the words."""
+    dry: bool = False
+    """Whether it takes the global -N."""
+    on_arm: bool = True
+    """Whether xl has it on ARM: others are found after these, so that beginnings mean what they mean to xl."""
+    difference: str = ""
+    """How it differs from xl, for the documents."""
+
+
+_ATTACH = "DOMAIN ..."
+_LIVE = "The guest's driver must let go; xl waits likewise."
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "create", "Create a guest from a configuration.", "AFVcdef:inpq",
+        ("defconfig=f", "dryrun=n", "ignore-global-affinity-masks=i", "quiet=q", "vncviewer=V", "vncviewer-autopass=A"),
+        "[CONFIG] [KEY=VALUE]...", native="create", own="create", ignored="di", refused="AV",
+        reason="there is no graphical console to view: ARM guests of xenvm have none", dry=True,
+        difference="Ends with 1 for a configuration that cannot be used, 3 for what fails later, 6 without a"
+        " configuration. `-d` prints nothing.",
+    ),
+    Row("config-update", "Replace the configuration that the next reboot uses.", "dqf:", ("defconfig=f",),
+        "DOMAIN [CONFIG] [KEY=VALUE]...", 1, reason="a guest keeps what it was created with, and what it was given"
+        " since: shut it down, and create it with the new configuration"),
+    Row("list", "List domains.", "lvhZcn", ("long=l", "verbose=v", "context=Z", "cpupool=c", "numa=n"), "[DOMAIN]",
+        native="list", own="listing", refused="n", reason="Xen on ARM has one NUMA node, which all domains may use",
+        difference="`-l` shows the record of the configuration as it was last written."),
+    Row("destroy", "End a domain at once.", "f", (), "DOMAIN", 1, native="destroy", failed="destroy failed (rc=-3)",
+        difference="`-f` does not end domain 0 either."),
+    Row("shutdown", "Ask guests to shut down.", "awF", ("all=a", "wait=w"), "DOMAIN|-a", native="shutdown", own="ask",
+        ignored="F", failed="shutdown failed (rc=-3)"),
+    Row("reboot", "Ask guests to reboot.", "awF", ("all=a", "wait=w"), "DOMAIN|-a", native="reboot", own="ask",
+        ignored="F", failed="reboot failed (rc=-3)"),
+    Row("pause", "Stop the vCPUs of a domain.", "", (), "DOMAIN", 1, native="pause", number_fails=False),
+    Row("unpause", "Let a domain run.", "", (), "DOMAIN", 1, native="unpause", number_fails=False),
+    Row("console", "Connect to a console.", "n:t:e:", (), "DOMAIN", 1, native="console"),
+    Row("suspend", "Ask a guest to suspend.", "", (), "DOMAIN", 1, native="suspend", on_arm=False,
+        difference="xl lacks it on ARM."),
+    Row("resume", "Let a suspended guest go on.", "", (), "DOMAIN", 1, native="resume", number_fails=False),
+    Row("dump-core", "Write a guest's memory to a file.", "", (), "DOMAIN FILE", 2, native="dump-core",
+        failed="core dump failed (rc=-3)"),
+    Row("mem-max", "Set the most memory of a guest.", "", (), "DOMAIN MEMORY", 2, native="mem-max",
+        failed="cannot set domid {0} static max memory to : {1}"),
+    Row("mem-set", "Set the memory of a guest.", "", (), "DOMAIN MEMORY", 2, native="mem-set",
+        failed="cannot set domid {0} dynamic max memory to : {1}"),
+    Row("vcpu-list", "List vCPUs.", "", (), "[DOMAIN]...", native="vcpu-list", number_fails=False),
+    Row("vcpu-pin", "Set where vCPUs run.", "fi", ("force=f", "ignore-global-affinity-masks=i"),
+        "DOMAIN VCPU|all HARD [SOFT]", 3, native="vcpu-pin", ignored="i", difference="There is no dry run (`-N`)."),
+    Row("vcpu-set", "Set how many vCPUs a guest has.", "i", ("ignore-host=i",), "DOMAIN COUNT", 2, native="vcpu-set"),
+    Row("vm-list", "List uuids and names.", native="vm-list"),
+    Row("info", "Show facts about the host.", "nx", ("numa=n", "xenstore=x"), "[FIELD]", native="info", own="info",
+        refused="nx", reason="the tables of NUMA nodes and of the xenstore's features are not shown"),
+    Row("domid", "Print the domid of a name.", "", (), "NAME", 1, native="domid", own="domid"),
+    Row("domname", "Print the name of a domid.", "", (), "DOMID", 1, native="domname", own="domname"),
+    Row("rename", "Rename a domain.", "", (), "DOMAIN NAME", 2, native="rename", failed="Can't rename domain '{0}'."),
+    Row("sysrq", "Send a Magic SysRq key.", "", (), "DOMAIN LETTER", 2, native="sysrq", own="sysrq",
+        number_fails=False),
+    Row("debug-keys", "Send Xen debug keys.", "", (), "KEYS", 1, native="debug-keys",
+        failed="cannot send debug keys: {0}"),
+    Row("dmesg", "Print Xen's log.", "c", ("clear=c",), native="dmesg"),
+    Row("top", "Watch the domains.", native="top", reason="xenvm has no such view: `vcpu-list` shows the times of"
+        " vCPUs", difference="A view of our own, not xentop."),
+    Row("network-attach", "Give a guest a vif.", "", (), _ATTACH, 1, native="network-attach", own="network_attach",
+        failed="libxl_device_nic_add failed.", dry=True),
+    Row("network-list", "List vifs.", "", (), "DOMAIN...", 1, native="network-list", own="devices"),
+    Row("network-detach", "Take a vif away.", "", (), "DOMAIN DEVID|MAC", 2, native="network-detach",
+        failed="libxl_device_nic_del failed."),
+    Row("channel-list", "List channels.", "", (), "DOMAIN...", 1, native="channel-list",
+        reason="guests of xenvm have no channels"),
+    Row("block-attach", "Give a guest a disk.", "", (), _ATTACH, 2, native="block-attach", own="block_attach",
+        failed="libxl_device_disk_add failed.", dry=True),
+    Row("block-list", "List disks.", "", (), "DOMAIN...", 1, native="block-list", own="devices"),
+    Row("block-detach", "Take a disk away.", "f", ("force=f",), "DOMAIN DEVICE", 2, native="block-detach",
+        failed="libxl_device_disk_remove failed."),
+    Row("uptime", "Show for how long domains run.", "s", (), "[DOMAIN]...", native="uptime", number_fails=False),
+    Row("claims", "List domains with the memory that is set aside for them.", native="claims"),
+    Row("cpupool-list", "List cpupools.", "c", ("cpus=c",), "[CPUPOOL]", native="cpupool-list"),
+    *(Row(name, summary, words="...", native=name if attach else "", on_arm=on_arm, reason=reason)
+      for name, summary, attach, on_arm, reason in REFUSED),
+)  # fmt: skip
+
+
+def find(word: str) -> Row | None:
+    """The subcommand with this name, or the only one that begins so, first of all among those that ARM has."""
+    begin = [row for row in ROWS if word and row.name.startswith(word)]
+    exact = [row for row in begin if row.name == word]
+    if exact:
+        return exact[0]
+    arm = [row for row in begin if row.on_arm]
+    begin = arm or begin
+    return begin[0] if len(begin) == 1 else None
