@@ -21,6 +21,11 @@ def test_settings_are_those_of_the_table() -> None:
     assert (TOP / "docs/settings.md").read_text() == "\n".join(made) + "\n", hint
 
 
+def test_xls_commands_are_those_of_the_table() -> None:
+    made = runpy.run_path(str(TOP / "docs/make_xl.py"))["lines"]()
+    assert (TOP / "docs/xl.md").read_text() == "\n".join(made) + "\n", "stale: python3 docs/make_xl.py >docs/xl.md"
+
+
 def test_the_readme_lists_all_commands() -> None:
     rows = "".join(line for line in (TOP / "README.md").read_text().splitlines() if line.startswith("| `"))
     assert {command.name for command in COMMANDS} <= set(re.findall(r"`([a-z-]+)", rows))

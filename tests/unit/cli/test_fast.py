@@ -13,7 +13,7 @@ WORDS = ["-p", "-c", "-pc", "-n", "-f", "--json", "--timing", "-w", "-a", "-o", 
          "a=1", "--", "-", "", "-h", "--no-such", "--json=1", "5", "-e", "^]", "--dts", "vif=['bridge=b']"]  # fmt: skip
 
 
-PLAIN = [(row.name,) for row in table.COMMANDS if not row.commands]
+PLAIN = [(row.name,) for row in table.COMMANDS if not row.commands and not row.raw]
 PLAIN += [(group.name, row.name) for group in table.COMMANDS for row in group.commands if not row.raw]
 
 
@@ -50,6 +50,12 @@ def test_the_same_values(names: tuple[str, ...], words: list[str]) -> None:
 )  # fmt: skip
 def test_what_must_be_fast_is(words: list[str]) -> None:
     assert fast.parse(words) is not None
+
+
+def test_xl_gets_its_words_as_they_are() -> None:
+    words = ["-N", "create", "--", "-h"]
+    plain = fast.parse(["xl", *words])
+    assert plain is not None and plain[1] == {"words": tuple(words)}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def create(call: Call) -> int:
         tell(f"xl: {error}")
         for note in getattr(error, "__notes__", ()):
             tell(f"xl: {note}")
-        return ERROR_FAIL if isinstance(error.__cause__, OSError) else FAILED
+        return ERROR_FAIL if isinstance(error.__context__, OSError) else FAILED
     except (XenvmError, XenbusError, OSError) as error:
         tell(f"xl: {error}")
         return ERROR_FAIL

@@ -1,0 +1,174 @@
+"""A script's xl on a simulated host: codes, messages, columns."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.guestconfig import config_text
+from tests.support.simworld import arm64_image
+from tests.unit.cli.conftest import Result, Xenvm
+from xenvm import cli
+from xenvm.cli import run
+from xenvm.host.open import VARIABLE
+from xenvm.host.plumbing import vifscript
+
+
+class Xl:
+    """Calls the shim."""
+
+    def __init__(self, xenvm: Xenvm, folder: Path) -> None:
+        self.xenvm, self.folder = xenvm, folder
+        self.config = str(folder / "g.cfg")
+
+    def __call__(self, line: str) -> Result:
+        return self.xenvm("xl", *line.split())
+
+    def out(self, line: str) -> str:
+        code, out, err = self(line)
+        assert (code, err) == (0, "")
+        return out
+
+
+@pytest.fixture
+def xl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xenvm: Xenvm) -> Xl:
+    monkeypatch.setenv(VARIABLE, f"sim:{tmp_path / 'world'}")
+    monkeypatch.setattr(run, "chosen_host", None)
+    monkeypatch.setattr(vifscript, "needs_script", lambda bridge, ip: None)
+    (tmp_path / "Image").write_bytes(arm64_image())
+    (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
+    (tmp_path / "g.cfg").write_text(config_text(str(tmp_path / "Image"), None, str(tmp_path / "disk.img"), {}))
+    return Xl(xenvm, tmp_path)
+
+
+@pytest.fixture
+def guest(xl: Xl) -> Xl:
+    assert xl(f"create {xl.config}") == (0, "", f"Parsing config from {xl.config}\n")
+    return xl
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "err"),
+    [
+        ("no-such", 1, "command not implemented\n"),
+        ("mem", 1, "command not implemented\n"),
+        ("-q list", 1, "unknown global option\n"),
+        ("-N list", 1, "command does not implement -N (dryrun) option\n"),
+        ("list -q", 2, "option `q' not supported.\n"),
+        ("console 1 -n", 2, "option `n' not supported.\n"),
+        ("vcpu-set g", 2, "'xl vcpu-set' requires at least 2 arguments.\n\n"),
+        ("domid", 2, "'xl domid' requires at least 1 argument.\n\n"),
+        ("migrate g there", 1, "migrate: Xen on ARM cannot save the state of a guest\n"),
+        ("psr-hwinfo -h", 1, "psr-hwinfo: it is for x86 only: Xen has nothing of the kind on ARM\n"),
+        ("list -n", 1, "list -n: Xen on ARM has one NUMA node, which all domains may use\n"),
+        ("list 77", 1, "Error: Domain '77' does not exist.\n"),
+        ("list g h", 1, ""),
+        ("domname g", 1, "Invalid domain id.\n\n"),
+        ("domname 77", 1, "Can't get domain name of domain id '77', maybe this domain does not exist.\n"),
+        ("domid h", 1, "Can't get domid of domain name 'h', maybe this domain does not exist.\n"),
+        ("domid 0", 1, "Can't get domid of domain name '0', maybe this domain does not exist.\n"),
+        ("destroy 77", 1, "Error: Domain '77' does not exist.\ndestroy failed (rc=-3)\n"),
+        ("shutdown", 1, "You must specify -a or a domain id.\n\n"),
+        ("block-list 77", 0, ""),
+        ("network-list h", 0, "h is an invalid domain identifier\n"),
+        ("sysrq 1 hh", 1, "Invalid sysrq.\n\n"),
+        ("info no-such", 0, ""),
+        ("create", 6, "Config file not specified and no configuration given.\n"),
+    ],
+)
+def test_codes_and_messages(xl: Xl, line: str, code: int, err: str) -> None:
+    found = xl(line)
+    assert (found[0], found[2]) == (code, err)
+
+
+@pytest.mark.parametrize("line", ["pause", "unpause", "resume", "vcpu-list", "uptime"])
+def test_numbers_that_xl_lets_pass(xl: Xl, line: str) -> None:
+    assert xl(f"{line} 77")[0] == 0
+    assert xl(f"{line} h") == (1, "", "h is an invalid domain identifier (rc=-6)\n")
+
+
+def test_help(xl: Xl) -> None:
+    assert xl("list -h")[1].startswith("Usage: xl [-vtT] list [-l] [-v] [-Z] [-c] [-n] [DOMAIN]\n\n")
+    assert xl("help list") == xl("lis --help")
+    assert xl("help no-such") == (0, 'command "no-such" not implemented\n', "")
+    everything = xl("help")
+    assert everything[0] == 0 and "\n create " in everything[1] and "migrate" not in everything[1]
+    assert xl("") == (1, everything[1], "")
+
+
+def test_create_ends_as_xl_does(guest: Xl) -> None:
+    assert guest(f"create -q {guest.config}")[0] == 3
+    assert guest("create -q /no/such")[0] == 3
+    bad = guest.folder / "bad.cfg"
+    bad.write_text("name = \n")
+    assert guest(f"create -q {bad}")[0] == 1
+    assert guest("create a b")[0] == 2
+
+
+@pytest.mark.parametrize("line", ["-N create -q", "create -qn", "create -q --dryrun -f"])
+def test_a_dry_run_is_libxls_json(xl: Xl, line: str) -> None:
+    config = json.loads(xl.out(f"{line} {xl.config} vcpus=3"))
+    assert config["c_info"]["name"] == "g" and config["b_info"]["max_vcpus"] == 3
+    assert len(xl.out("list").splitlines()) == 2
+
+
+def test_a_list_in_full(guest: Xl) -> None:
+    assert guest("rename g h")[0] == 0
+    (found,) = json.loads(guest.out("list -l"))
+    assert found["domid"] == 1 and found["config"]["c_info"]["name"] == "h"
+    assert found["config"]["disks"][0]["vdev"] == "xvda"
+    assert json.loads(guest.out("list -l 0")) == []
+
+
+def test_tables(guest: Xl) -> None:
+    assert guest.out("vm-list").splitlines() == [
+        "UUID                                  ID    name",
+        "00000000-0000-0000-0000-000000000000  0    Domain-0" + " " * 22,
+        "11111111-2222-3333-4444-555555555555  1    g" + " " * 29,
+    ]
+    head, _, row = guest.out("uptime").splitlines()
+    assert head == "Name                                ID Uptime"
+    assert re.fullmatch(r"g {32}    1  0:0\d:\d\d", row)
+    assert re.fullmatch(r" \d\d:\d\d:\d\d up  0:0\d, g \(1\)\n", guest.out("uptime -s g"))
+    assert guest.out("claims").splitlines()[2].endswith("0.0     0")
+    assert guest.out("cpupool-list Pool-0").splitlines() == [
+        "Name               CPUs   Sched     Active   Domain count",
+        "Pool-0               4   credit2       y          2",
+    ]
+    assert guest.out("cpupool-list -c").splitlines()[1] == "Pool-0             0,1,2,3"
+    assert guest("cpupool-list no-such")[0] == 1
+    assert guest.out("dmesg").startswith("(XEN) ")
+    assert guest.out("debug-keys h") == ""
+
+
+def test_dry_runs_of_devices(xl: Xl) -> None:
+    title, text = xl.out("-N block-attach 1 /tmp/x,raw,xvdb,rw").split(": ", 1)
+    assert (title, json.loads(text)["vdev"]) == ("disk", "xvdb")
+    title, text = xl.out("-N network-attach 1 mac=00:16:3e:00:00:01").split(": ", 1)
+    assert (title, json.loads(text)["mac"]) == ("vif", "00:16:3e:00:00:01")
+
+
+def test_a_life(guest: Xl) -> None:
+    for line in ("pause g", "unpause 1", "vcpu-pin g all all -i", "mem-set g 48m"):
+        assert guest(line)[0] == 0, line
+    assert guest("shutdown -F -a ignored -w") == (0, "", "Shutting down domain 1\n")
+    assert guest("domid g")[0] == 1
+
+
+def test_a_link_named_xl(monkeypatch: pytest.MonkeyPatch, xl: Xl, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/local/sbin/xl", "domname", "0"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert (caught.value.code, capsys.readouterr().out) == (0, "Domain-0\n")
+
+
+def test_other_commands_know_nothing_of_it() -> None:
+    code = "import sys, xenvm.cli, xenvm.cli.run as r; r.leave = sys.exit\ntry: xenvm.cli.main(['list'])\n"
+    code += "finally: print([name for name in sys.modules if name.startswith(('xenvm.cli.xl', 'xenvm.cli.facts'))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={VARIABLE: "sim"})
+    assert done.stdout.splitlines()[-1] == "[]"
