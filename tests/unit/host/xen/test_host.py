@@ -59,6 +59,27 @@ def test_sysctl_numbers_of_development_builds_are_found_too(hyper: XenHypervisor
     assert [unpack_from("<I", message, 4)[0] for _, _, message in fake.sent] == [0x15, 0x16, 0x16]
 
 
+def test_debug_keys(hyper: XenHypervisor, fake: FakeCalls) -> None:
+    def keys(memory: memoryview, at: int, _last: int) -> int:
+        address, count = unpack_from("<QI", memory, at + 8)
+        assert fake.read(address, count) == b"hq"
+        return 0
+
+    fake.answers[SYSCTL, 7] = keys
+    hyper.debug_keys(b"hq")
+    assert len(fake.messages(SYSCTL, 7)) == 1
+    with pytest.raises(HypercallError, match="E2BIG"):
+        hyper.debug_keys(bytes(DATA_SIZE + 1))
+
+
+def test_the_scheduler_of_a_pool(hyper: XenHypervisor, fake: FakeCalls) -> None:
+    fake.answers[SYSCTL, 3] = physinfo()
+    fake.answers[SYSCTL, 18] = answer(pack("<II", 2, 5), 0x0C)
+    assert hyper.pool_scheduler(2) == "credit"
+    with pytest.raises(HypercallError, match="there is no cpupool 1"):
+        hyper.pool_scheduler(1)
+
+
 def pool(number: int, cpus: bytes) -> Answer:
     def play(memory: memoryview, at: int, _last: int) -> int:
         memory[at + 0x0C : at + 0x10] = pack("<I", number)
