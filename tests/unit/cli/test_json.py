@@ -1,0 +1,68 @@
+"""docs/json.md has a section for each command with --json, and names each field that the command prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.guestconfig import config_text
+from tests.support.simworld import arm64_image
+from tests.unit.cli.conftest import Xenvm
+from xenvm.cli import run
+from xenvm.cli.table import COMMANDS
+from xenvm.host.open import VARIABLE
+from xenvm.host.plumbing import vifscript
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs/json.md").read_text()
+SECTIONS = dict(re.findall(r"^## `([a-z-]+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+TABLES = [command.name for command in COMMANDS if any("--json" in option.flags for option in command.options)]
+ELSEWHERE = {"create", "plan"}
+WORDS = {"block-list": ["g"], "network-list": ["g"], "explain": ["g"]}
+
+
+def fields(found: object) -> Iterator[str]:
+    """Names of all fields; those of `info` are xl's."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield key
+            yield from () if key == "host" else fields(value)
+    elif isinstance(found, list):
+        for value in found:
+            yield from fields(value)
+
+
+def test_each_command_has_its_section() -> None:
+    assert set(TABLES) - ELSEWHERE == SECTIONS.keys() - {"store"}
+
+
+def test_commands_with_lists_have_json() -> None:
+    lists = {
+        command.name for command in COMMANDS if command.name.endswith("list") or command.name in ("uptime", "claims")
+    }
+    assert lists <= set(TABLES)
+
+
+def test_each_verb_of_the_store_is_there() -> None:
+    (store,) = (command for command in COMMANDS if command.name == "store")
+    for verb in store.commands:
+        if any("--json" in option.flags for option in verb.options):
+            assert re.search(rf"^\|[^|]*`{verb.name}`", SECTIONS["store"], re.MULTILINE), verb.name
+
+
+@pytest.mark.parametrize("name", sorted(set(TABLES) - ELSEWHERE - {"events"}))
+def test_each_field_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xenvm: Xenvm, name: str) -> None:
+    monkeypatch.setenv(VARIABLE, f"sim:{tmp_path / 'world'}")
+    monkeypatch.setattr(run, "chosen_host", None)
+    monkeypatch.setattr(vifscript, "needs_script", lambda bridge, ip: None)
+    (tmp_path / "Image").write_bytes(arm64_image())
+    (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
+    (tmp_path / "g.cfg").write_text(config_text(str(tmp_path / "Image"), None, str(tmp_path / "disk.img"), {}))
+    assert xenvm("create", "-q", str(tmp_path / "g.cfg"))[0] == 0
+    found = json.loads(xenvm(name, "--json", *WORDS.get(name, []))[1])
+    assert found["version"] == 1
+    text = SECTIONS[name] + (SECTIONS["block-list"] if name == "network-list" else "")
+    assert {key for key in fields(found) if f"`{key}`" not in text} - {"version"} == set()
