@@ -76,7 +76,7 @@ def test_what_a_claim_cannot_be(hyper: Hypervisor, guests: Guests) -> None:
 @pytest.mark.parametrize(
     "fields",
     [{"sve_bits": 2048 * 8}, {"tee": "ffa"}, {"sci": "scmi_smc"}, {"vpmu": True}],
-    ids=lambda given: [*given][0],
+    ids=lambda given: next(iter(given)),
 )
 def test_what_a_host_without_it_refuses(hyper: Hypervisor, guests: Guests, fields: dict[str, object]) -> None:
     if ("sci" in fields and hyper.version.release < (4, 21)) or ("vpmu" in fields and hyper.physinfo().vpmu):

@@ -81,6 +81,17 @@ class Reader:
             atoms.append(item)
         return tuple(atoms)
 
+    def lists(self, key: str) -> tuple[tuple[Atom, ...], ...]:
+        """The strings of each list of a list; empty if the key is missing."""
+        setting = self.config.settings.get(key)
+        if setting is None:
+            return ()
+        items = () if isinstance(setting.value, Atom) else setting.value.items
+        found = [item.items for item in items if isinstance(item, ListValue)]
+        if isinstance(setting.value, Atom) or len(found) != len(items):
+            self._report(self._doubt, key, f"`{key}' must be a list of lists: {key}=[['...', '...']]", setting.value)
+        return tuple(tuple(atom for atom in inner if isinstance(atom, Atom)) for inner in found)
+
     def has_list(self, key: str) -> bool:
         """Whether the key is set to a list, for keys that may be a list or a string."""
         setting = self.config.settings.get(key)

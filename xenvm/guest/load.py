@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     CpuSets = tuple[frozenset[int] | None, ...]
 
+_RARE = (
+    *("cpu_weight", "cap", "period", "extratime", "slice", "latency", "xenstore_feature_mask"),
+    *("bootloader", "bootloader_args", "bootloader_user", "bootloader_restrict"),
+)
 _MAX_FILE = 1 << 20
 _MAX_VCPUS = 128
 _MAX_MEMORY = 1 << 30
@@ -88,6 +92,10 @@ def _fields(reader: Reader) -> dict[str, Any]:
     fields["affinity"] = Affinity(
         hard=_cpu_sets(reader, "cpus", fields["maxvcpus"]), soft=_cpu_sets(reader, "cpus_soft", fields["maxvcpus"])
     )
+    if any(key in reader.config.settings for key in _RARE):
+        from xenvm.guest import load_rare
+
+        fields.update(load_rare.fields(reader, fields["maxvcpus"]))
     for key in reader.config.settings:
         field, value = _setting(reader, key)
         if value is not None:
@@ -124,7 +132,7 @@ def _name(reader: Reader) -> str:
 
 def _kernel(reader: Reader) -> str:
     kernel = reader.path("kernel") or ""
-    if not kernel:
+    if not kernel and not reader.path("bootloader"):
         reader.error("kernel", "`kernel' is missing: the path of the kernel image in the host")
     return kernel
 
