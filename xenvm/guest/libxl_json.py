@@ -5,6 +5,8 @@ As libxl does, what has its default is left out.
 
 from __future__ import annotations
 
+from xenvm.guest import libxl_json_rare as rare
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,7 @@ def record(spec: GuestSpec) -> str:
         ("disks", [dict(_disk(disk)) for disk in spec.disks]),
         ("nics", [dict(_nic(nic)) for nic in spec.nics]),
         ("dtdevs", [{"path": path} for path in spec.dtdev]),
+        *rare.devices(spec),
     ]
     config.update((key, some) for key, some in devices if some)
     for key in ("on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset"):
@@ -37,6 +40,7 @@ def record(spec: GuestSpec) -> str:
 
 def _creation(spec: GuestSpec) -> Json:
     found: dict[str, Json] = {"type": "pvh", "name": spec.name, "uuid": spec.uuid or "", "run_hotplug_scripts": "True"}
+    found.update(rare.creation(spec))
     if spec.pool is not None:
         found["pool_name"] = spec.pool
     if spec.passthrough != "default":
@@ -60,7 +64,8 @@ def _build(spec: GuestSpec) -> Json:
         found["irqs"] = list(spec.irqs)
     if spec.iomem:
         found["iomem"] = [{"start": some.start, "number": some.count, "gfn": some.gfn} for some in spec.iomem]
-    found["sched_params"] = {}
+    found.update(rare.build(spec))
+    found["sched_params"] = rare.scheduling(spec)
     found["type.pvh"] = {}
     found["arch_arm"] = dict(_arm(spec))
     found["arch_x86"] = {}
@@ -87,6 +92,7 @@ def _arm(spec: GuestSpec) -> Iterator[tuple[str, Json]]:
         yield "vuart", "sbsa_uart"
     if spec.nr_spis is not None:
         yield "nr_spis", spec.nr_spis
+    yield from rare.arm(spec)
 
 
 def _disk(disk: DiskSpec) -> Iterator[tuple[str, Json]]:
