@@ -34,6 +34,9 @@ class HostFacts(Value):
     directio: bool = False
     """Whether Xen drives an IOMMU."""
     cpus: frozenset[int] = frozenset(range(128))
+    sve_bits: int | None = None
+    """The longest vectors that guests can have, 0: none; None: not known, here as below."""
+    vpmu: bool | None = None
 
 
 class Blueprint(Value):
@@ -85,7 +88,7 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
         kernel=kernel,
         ramdisk=ramdisk,
         banks=banks,
-        nr_spis=layout.spis_for(spec.irqs, spec.vuart, facts.release, spec.nr_spis),
+        nr_spis=layout.spis_for(spec.irqs, spec.vuart, facts.release, spec.nr_spis, len(spec.virtios)),
         paging_pool=pool,
         passthrough=_passthrough(spec, facts),
     )
@@ -114,14 +117,10 @@ def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None
             raise _at(spec, key, f"{key}: this host has none of these CPUs, only 0 to {max(facts.cpus)}")
     for disk in spec.disks:
         check_disk(disk, spec.source)
-    for nic in spec.nics:
-        check_nic(nic)
+    if not spec.is_plain:
+        from xenvm.guest.special import check_special
 
-
-def check_nic(nic: NicSpec) -> None:
-    """Refuses a vif that xenvm cannot serve; UnsupportedError."""
-    if nic.backend != "0":
-        raise UnsupportedError(f"vif {nic.devid}: backend={nic.backend}: only domain 0 can serve vifs")
+        check_special(spec, facts, kernel.bits)
 
 
 def check_disk(disk: DiskSpec, source: str = "") -> None:
@@ -134,7 +133,6 @@ def check_disk(disk: DiskSpec, source: str = "") -> None:
         ),
         (disk.specification != "xen", "a virtio disk is no xenbus device"),
         (disk.cdrom, "Linux on ARM ignores CD-ROM vbds: give the medium as a read-only disk"),
-        (disk.backend != "0", f"backend={disk.backend}: only domain 0 can serve disks"),
     )
     for wrong, reason in reasons:
         if wrong:

@@ -118,7 +118,7 @@ def _disks(reader: Reader, row: Row) -> tuple[DiskSpec, ...]:
             reader.fail(row.key, error, atom)
             continue
         if disk.devid in disks:
-            reader.error(row.key, f"two disks are {disks[disk.devid].vdev}: `{atom.text}'", atom)
+            reader.error(row.key, f"two disks are {disks[disk.devid].vdev}: `{atom.text}'", atom, "XV033")
         disks[disk.devid] = disk
     return tuple(disks.values())
 
@@ -136,9 +136,9 @@ def _vifs(reader: Reader, row: Row) -> tuple[NicSpec, ...]:
             reader.fail(row.key, error, atom)
             continue
         for sentence in warnings:
-            reader.warn(row.key, sentence, atom)
+            reader.warn(row.key, sentence, atom, "XV039" if "unit" in sentence else "XV015")
         if nic.devid in nics:
-            reader.error(row.key, f"two interfaces have devid {nic.devid}: `{atom.text}'", atom)
+            reader.error(row.key, f"two interfaces have devid {nic.devid}: `{atom.text}'", atom, "XV034")
         nics[nic.devid] = nic
     return tuple(nics.values())
 

@@ -5,8 +5,6 @@ As libxl does, what has its default is left out.
 
 from __future__ import annotations
 
-from xenvm.guest import libxl_json_rare as rare
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +26,21 @@ def record(spec: GuestSpec) -> str:
         ("disks", [dict(_disk(disk)) for disk in spec.disks]),
         ("nics", [dict(_nic(nic)) for nic in spec.nics]),
         ("dtdevs", [{"path": path} for path in spec.dtdev]),
-        *rare.devices(spec),
     ]
     config.update((key, some) for key, some in devices if some)
     for key in ("on_poweroff", "on_reboot", "on_watchdog", "on_crash", "on_soft_reset"):
         action = getattr(spec, key)
         if action != "destroy":
             config[key] = _ACTIONS.get(action, action.replace("-", "_"))
+    if not spec.is_plain:
+        from xenvm.guest import libxl_json_rare
+
+        libxl_json_rare.extend(config, spec)
     return _text(config)
 
 
 def _creation(spec: GuestSpec) -> Json:
     found: dict[str, Json] = {"type": "pvh", "name": spec.name, "uuid": spec.uuid or "", "run_hotplug_scripts": "True"}
-    found.update(rare.creation(spec))
     if spec.pool is not None:
         found["pool_name"] = spec.pool
     if spec.passthrough != "default":
@@ -64,8 +64,7 @@ def _build(spec: GuestSpec) -> Json:
         found["irqs"] = list(spec.irqs)
     if spec.iomem:
         found["iomem"] = [{"start": some.start, "number": some.count, "gfn": some.gfn} for some in spec.iomem]
-    found.update(rare.build(spec))
-    found["sched_params"] = rare.scheduling(spec)
+    found["sched_params"] = {}
     found["type.pvh"] = {}
     found["arch_arm"] = dict(_arm(spec))
     found["arch_x86"] = {}
@@ -92,7 +91,6 @@ def _arm(spec: GuestSpec) -> Iterator[tuple[str, Json]]:
         yield "vuart", "sbsa_uart"
     if spec.nr_spis is not None:
         yield "nr_spis", spec.nr_spis
-    yield from rare.arm(spec)
 
 
 def _disk(disk: DiskSpec) -> Iterator[tuple[str, Json]]:

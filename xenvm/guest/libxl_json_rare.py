@@ -1,13 +1,22 @@
-"""The part of libxl's record that few guests have: policies, and devices other than disks and vifs (libxl_types.idl)."""
+"""The part of libxl's record that few guests have: policies, devices other than disks and vifs (libxl_types.idl)."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
-    from xenvm.guest.classes import ChannelSpec, P9Spec, SoundDevice, SoundParams, SoundStream
-    from xenvm.guest.classes import VdisplSpec, VkbSpec, VsndSpec
+    from xenvm.guest.classes import (
+        ChannelSpec,
+        P9Spec,
+        SoundDevice,
+        SoundParams,
+        SoundStream,
+        VdisplSpec,
+        VkbSpec,
+        VsndSpec,
+    )
     from xenvm.guest.libxl_json import Json
     from xenvm.guest.spec import GuestSpec, VirtioSpec
 
@@ -17,16 +26,23 @@ _VKB_FLAGS = ("disable_keyboard", "disable_pointer", "abs_pointer", "raw_pointer
 _VKB_SIZES = ("width", "height", "multi_touch_width", "multi_touch_height", "multi_touch_num_contacts")
 
 
-def creation(spec: GuestSpec) -> Entries:
-    """What belongs to c_info."""
+def extend(config: dict[str, Any], spec: GuestSpec) -> None:
+    """Adds it to the record of a guest."""
+    config["c_info"].update(_creation(spec))
+    config["b_info"].update(_build(spec))
+    config["b_info"]["sched_params"] = _scheduling(spec)
+    config["b_info"]["arch_arm"].update(_arm(spec))
+    config.update(_devices(spec))
+
+
+def _creation(spec: GuestSpec) -> Entries:
     if spec.seclabel is not None:
         yield "ssid_label", spec.seclabel
     if spec.driver_domain:
         yield "driver_domain", "True"
 
 
-def build(spec: GuestSpec) -> Entries:
-    """What belongs to b_info."""
+def _build(spec: GuestSpec) -> Entries:
     if spec.init_seclabel is not None:
         yield "exec_ssid_label", spec.init_seclabel
     if spec.rtc_timeoffset is not None:
@@ -62,20 +78,18 @@ def _bootloader(spec: GuestSpec) -> Entries:
         yield "bootloader_restrict", "True"
 
 
-def scheduling(spec: GuestSpec) -> Json:
-    """The sched_params."""
+def _scheduling(spec: GuestSpec) -> Json:
     return {key: int(value) for key, value in spec.scheduling.as_dict().items() if value is not None}
 
 
-def arm(spec: GuestSpec) -> Entries:
-    """What belongs to arch_arm."""
+def _arm(spec: GuestSpec) -> Entries:
     if spec.sve:
         yield "sve_vl", "hw" if spec.sve < 0 else str(spec.sve)
     if spec.arm_sci != "none":
         yield "arm_sci", {"type": spec.arm_sci}
 
 
-def devices(spec: GuestSpec) -> Iterator[tuple[str, list[Json]]]:
+def _devices(spec: GuestSpec) -> Iterator[tuple[str, list[Json]]]:
     """Lists of devices by their keys in the record; only those that the guest has."""
     lists: tuple[tuple[str, list[Json]], ...] = (
         ("vkbs", [dict(_vkb(vkb)) for vkb in spec.vkbs]),

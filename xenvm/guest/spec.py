@@ -198,3 +198,28 @@ class GuestSpec(Value):
     places: Mapping[str, tuple[int, int]] | None = None
     """Line and column of the settings by key, for errors found later (a missing kernel file, say); none of settings
     from the command line."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has nothing of what few guests have, so that the code for that need not be loaded."""
+        return all(getattr(self, field) == default for field, default in _RARE.items())
+
+
+_RARE: dict[str, object] = {
+    **dict.fromkeys(("channels", "p9s", "vkbs", "vdispls", "vsnds", "pvcalls", "virtios"), ()),
+    "scheduling": Scheduling(),
+    "llc_colors": (),
+    "sve": 0,
+    "tee": "none",
+    "arm_sci": "none",
+    "vpmu": False,
+    "trap_unmapped_accesses": True,
+    "seclabel": None,
+    "init_seclabel": None,
+    "claim": False,
+    "xenstore_feature_mask": None,
+    "xenstore_quota": (),
+    **dict.fromkeys(("bootloader", "nomigrate", "localtime", "rtc_timeoffset")),
+    "driver_domain": False,
+}
+"""Fields of what few guests have, and their defaults."""

@@ -17,12 +17,14 @@ from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
 from xenvm.ops import build
+from xenvm.ops.backends import with_domids
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.pools import pool_number
 from xenvm.ops.signals import Shield
+from xenvm.ops.wishes import wishes_of
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -60,17 +62,29 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
         gpaddr_bits=40 if dom0 is None else dom0.gpaddr_bits,
         directio=physical.directio,
         cpus=frozenset(range(physical.max_cpu_id + 1)),
+        sve_bits=physical.sve_bits,
+        vpmu=physical.vpmu,
     )
 
 
 def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
     phases = phases or Phases()
-    plan = draw(spec, facts_of(host.hyper))
+    if spec.bootloader is None:
+        return _create(host, spec, spec, options, phases)
+    from xenvm.ops.bootloader import Booted
+
+    with Booted(host, spec, spec.bootloader) as booted:
+        return _create(host, booted, spec, options, phases)
+
+
+def _create(host: Host, spec: GuestSpec, asked: GuestSpec, options: Options, phases: Phases) -> Domid:
+    """`asked` is the guest before a bootloader chose its images."""
+    plan = draw(with_domids(host, spec), facts_of(host.hyper))
     disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
     plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
     phases.done("read the configuration")
-    creation = Creation(host, plan, plumbing, phases)
+    creation = Creation(host, plan, plumbing, phases, asked)
     try:
         creation.check()
         creation.run()
@@ -97,11 +111,15 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases) -> None:
+    def __init__(
+        self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, asked: GuestSpec | None = None
+    ) -> None:
         self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
+        self._asked = asked or plan.spec
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
+        self._wishes = wishes_of(host, plan)
         self._spare: list[Domid] = []
         """Domains that Xen gave a number in use to."""
 
@@ -112,6 +130,7 @@ class Creation:
         """
         self._lock = self.host.plumbing.locks.host_lock()
         self._pool = pool_number(self.host, self.plan.spec)
+        self._wishes.check(self._pool)
         self.plumbing.check()
         domains = self.host.hyper.domains()
         questions = self.plumbing.questions(domains)
@@ -124,9 +143,12 @@ class Creation:
         """Everything but the start."""
         hyper, plan = self.host.hyper, self.plan
         created = self._new_domain()
+        self._wishes.created(self.domid)
         rings = build.prepare(hyper, self.domid, plan)
+        self._wishes.prepared(self.domid)
         self.phases.done("create the domain")
         build.populate(hyper, self.domid, plan)
+        self._wishes.populated(self.domid)
         self.phases.done("populate its memory")
         place, tree = dtb.for_guest(plan, created.gic_version, created.clock_frequency)
         self.phases.done("make the device tree")
@@ -137,6 +159,7 @@ class Creation:
         self._connect(rings, self.loader)
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
+        self._wishes.built(self.domid)
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -145,7 +168,7 @@ class Creation:
 
     def _new_domain(self) -> Created:
         """A domain with a number that was not in use a moment ago: old watches might still act on it."""
-        hyper, request = self.host.hyper, build.create_request(self.plan, self._pool)
+        hyper, request = self.host.hyper, build.create_request(self.plan, self._pool, self._wishes.ssidref)
         used = self.host.plumbing.domids.recent()
         try:
             for _ in range(_DOMID_TRIES):
@@ -175,8 +198,13 @@ class Creation:
         self.phases.done("write the store")
         devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid)
         states = {f"{device.backend}/state": f"{device.kind} {device.devid}" for device in devices}
-        introduce = Introduce(self.domid, XENSTORE_GFN, rings.store)
-        with store.follow([console, *states], first=[introduce], unwatch=False) as follower:
+        wishes = self._wishes
+        introduce = [
+            *wishes.before_introduction(self.domid),
+            Introduce(self.domid, XENSTORE_GFN, rings.store),
+            *wishes.after_introduction(self.domid),
+        ]
+        with store.follow([console, *states], first=introduce, unwatch=False) as follower:
             loader.finish()
             self.phases.done("load the images")
 
@@ -192,7 +220,9 @@ class Creation:
 
     def _record(self) -> None:
         """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices."""
-        spec = self.plan.spec.replace(uuid=self.plan.uuid)
+        asked = self._asked
+        images = {"kernel": asked.kernel, "ramdisk": asked.ramdisk, "cmdline": asked.cmdline}
+        spec = self.plan.spec.replace(uuid=self.plan.uuid, **images)
         self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
 
     def _requests(self, rings: nodes.Ports) -> Iterator[Request]:
@@ -202,7 +232,8 @@ class Creation:
         yield from writes(self._nodes(who, rings))
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
-        disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
+        disks, others = self.plumbing.disks(self.domid), self._wishes.devices(self.domid)
+        nics = self.plumbing.nics(self.domid) + others
         return nodes.guest_nodes(who, self.plan.spec, rings, f"{time.time():.2f}", disks, nics)
 
     def undo(self, error: BaseException) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from xenvm.host.plumbing.block import BlockAttachment, BlockTarget, OtherDisk
+    from xenvm.host.plumbing.bootloader import Choice
     from xenvm.host.plumbing.bridge import BridgePort
     from xenvm.host.plumbing.locks import FileLock, HostLock
     from xenvm.host.plumbing.scripts import HotplugDevice as Task
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
         def userdata(self) -> UserDatas: ...
         @property
         def console(self) -> Console: ...
+        @property
+        def bootloader(self) -> Bootloaders: ...
 
     class Block(Protocol):
         """Disks, as in block.py."""
@@ -53,6 +56,20 @@ if TYPE_CHECKING:
         """Waits for interfaces, as LinkWatch does."""
 
         def wait(self, names: Iterable[str], deadline: float) -> None: ...
+
+    class Bootloaders(Protocol):
+        """Bootloaders, as in bootloader.py."""
+
+        def boot(
+            self,
+            name: str,
+            release: tuple[int, int],
+            options: list[str],
+            disk: str,
+            *,
+            restrict: bool,
+            user: str | None,
+        ) -> Choice: ...
 
     class Bridge(Protocol):
         """Bridges, as in bridge.py."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from xenbus.request import Write
-from xenvm.errors import DeviceError, WaitTimeout
+from xenvm.errors import DeviceError, UnsupportedError, WaitTimeout
 from xenvm.host.plumbing import block, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
+    from xenvm.host.plumbing.bootloader import Choice
 
 _LOOP_MAJOR = 7
 _LOOPS = "/dev/simloop"
@@ -39,7 +40,7 @@ class SimPlumbing:
     def __init__(self, store: Callable[[], Store], clock: Callable[[], float], folder: Callable[[], str]) -> None:
         """`store` gives a connection of domain 0, `folder` where the files of domains may lie."""
         self.locks, self.bridge = Locks(), Bridge(clock)
-        self.block, self.scripts = Block(), Scripts(store)
+        self.block, self.scripts, self.bootloader = Block(), Scripts(store), Bootloaders()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.console: Console
         """The console client; the world puts it in."""
@@ -213,6 +214,16 @@ class Scripts:
 
     def detach(self, device: scripts.HotplugDevice, read_error: object) -> None:
         """There is nothing to give back."""
+
+
+class Bootloaders:
+    """See xenvm.host.plumbing.bootloader: there is none."""
+
+    def boot(
+        self, name: str, release: tuple[int, int], options: list[str], disk: str, *, restrict: bool, user: str | None
+    ) -> Choice:
+        """Runs nothing."""
+        raise UnsupportedError(f"`bootloader': a simulated host has no programs such as {name}")
 
 
 class Domids:
