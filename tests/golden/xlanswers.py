@@ -13,7 +13,8 @@ from xenvm.guest.load import load_text
 from xenvm.lab import Lab
 
 FOLDER = Path(__file__).parent / "xl"
-BASE = "name='g'\nkernel='/srv/guest/Image'\n"
+UUID = "11111111-2222-3333-4444-555555555555"
+BASE = f"name='g'\nkernel='/srv/guest/Image'\nuuid='{UUID}'\n"
 Answer = dict[str, Any] | None
 """What differs from the guest without the setting; None: refused."""
 
@@ -99,3 +100,38 @@ def make(host: Lab) -> str:
     """The golden file of one host."""
     lines = list(dict.fromkeys(line for group in cases().values() for line in group))
     return as_text(dict(zip(lines, ask_xl(host, lines), strict=True)))
+
+
+def meaning(answer: Answer) -> Answer:
+    """An answer without what makes no difference: what libxl fills in later, and what stands for the default."""
+    if answer is None:
+        return None
+    found = {key: value for key, value in answer.items() if key not in _LATER}
+    for key in _DEVICES:
+        if found.get(key):
+            found[key] = [_device(key, device) for device in found[key]]
+    for key in ("b_info.vcpu_hard_affinity", "b_info.vcpu_soft_affinity"):
+        if found.get(key):
+            found[key] = [[cpu for cpu in cpus if cpu < _CPUS] for cpus in found[key]]
+            if all(cpus == list(range(_CPUS)) for cpus in found[key]):
+                del found[key]
+    if found.get("b_info.avail_vcpus") == [0]:
+        del found["b_info.avail_vcpus"]
+    if found.get("c_info.passthrough") == "enabled":
+        found["c_info.passthrough"] = "share_pt"
+    return found
+
+
+_CPUS = 2
+"""As many as the hosts have that were asked."""
+_DEVICES = ("disks", "nics", "channels", "p9s", "vkbs", "vdispls", "virtios", "vsnds", "b_info.iomem")
+_LATER = ("b_info.numa_placement", "b_info.acpi", "b_info.target_memkb", "c_info.type", "b_info.max_vcpus")
+
+
+def _device(kind: str, device: dict[str, Any]) -> dict[str, Any]:
+    defaults = {"backend_domname": ("", "0"), "nictype": ("vif",), "pdev_path": ("",), "colo_enable": ("False",)}
+    defaults |= {"specification": ("xen",), "devid": (device.get("devid"),) if kind != "nics" else ()}
+    defaults |= {"tag": ("Xen",), "type": ("qemu",)} if kind == "p9s" else {}
+    if kind == "b_info.iomem":
+        return {"gfn": device["start"], **device}
+    return {key: value for key, value in device.items() if value not in defaults.get(key, ())}

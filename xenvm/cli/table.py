@@ -114,6 +114,20 @@ _DTB = Command(
     (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
+_CHECK = Command(
+    "check",
+    "Look for mistakes in configurations, without any host.",
+    "check:check",
+    (
+        Option(("--strict",), "strict", "Warnings count as errors."),
+        Option(("--format",), "form", "text, json or sarif.", "FORMAT", "text"),
+        Option(("--ignore",), "ignored", "Rules to leave out, with commas between.", "RULE,..."),
+        Option(("--no-files",), "no_files", "Do not look for the kernels, ramdisks and disks."),
+        Option(("--rules",), "list_rules", "List all rules."),
+    ),
+    (Argument("configs", "CONFIG...", required=False, many=True, complete="file"),),
+)
+
 _CONSOLE = Command(
     "console",
     "Connect to a guest's console.",
@@ -227,6 +241,7 @@ COMMANDS: tuple[Command, ...] = (
         (),
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
+    _CHECK,
     _DTB,
     _STORE,
     _LAB,

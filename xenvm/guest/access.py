@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_RULES = {"disk": "XV030", "vif": "XV031", "cpus": "XV026", "cpus_soft": "XV026"}
 LARGEST = (1 << 31) - 1
 """The largest number that xl keeps of a setting."""
 
@@ -110,7 +111,7 @@ class Reader:
 
     def fail(self, key: str, error: ConfigError, at: Atom) -> None:
         """Records an error that another parser raised about a value."""
-        self._report("error", key, error.reason, at, {"disk": "XV030", "vif": "XV031"}.get(key, "XV032"))
+        self._report("error", key, error.reason, at, _RULES.get(key, "XV032"))
 
     def place(self, at: Atom) -> tuple[int, int]:
         """Line and column of a value in the file; (0, 0) if it is from the command line."""

@@ -25,6 +25,7 @@ _ESCAPES = {
 }  # fmt: skip
 _WORDS = {"name": "the name of a setting", "newline": "a newline", "[": "a value"}
 _PYTHON_HINT = "the file looks like Python code, which xl.cfg does not allow"
+_NO_ESCAPE = "the numerical escape"
 _DEPTH = 64
 _MOST_ERRORS = 20
 
@@ -196,7 +197,7 @@ def _unquote(body: str) -> tuple[str, str]:
     for part in parts:
         letter = "\\" if part[0] == "\0" else part[0]
         if letter in "x01234567":
-            return "", f"the numerical escape \\{letter} does not work in xl.cfg; write the character itself"
+            return "", f"{_NO_ESCAPE} \\{letter} does not work in xl.cfg; write the character itself"
         if letter not in _ESCAPES:
             return "", f"the escape \\{letter} is unknown; a backslash itself is written \\\\"
         found.append(_ESCAPES[letter] + part[1:])
@@ -239,7 +240,8 @@ class _Parser:
                 self._statement()
             except _Unexpected as wrong:
                 failed += 1
-                self._report("error", *wrong.args, rule=_rule(wrong.args[0]))
+                token, reason = wrong.args
+                self._report("error", token, reason, rule=_rule(token))
                 self._recover()
         if failed and self.like_python:
             self.found.append(Diagnostic("error", _PYTHON_HINT, self.source, rule="XV001"))
@@ -336,7 +338,7 @@ class _Parser:
 def _rule(token: Token) -> str:
     if token[0] != "bad":
         return "XV001"
-    if "\\" in token[2] and token[1] == _unquote(token[2][1:-1])[1]:
+    if token[1].startswith(_NO_ESCAPE):
         return "XV004"
     return {"\r": "XV002", "\ufeff": "XV003"}.get(token[2][:1], "XV001")
 

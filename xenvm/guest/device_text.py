@@ -24,21 +24,21 @@ from xenvm.guest.spec import VirtioSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _U32 = (1 << 32) - 1
 _BLANKS = " \t\n\v\f\r"
-_TEXT, _NUMBER, _FLAG = "text", "number", "flag"
+_TEXT, _NUMBER, _DECIMAL, _FLAG = "text", "number", "decimal", "flag"
 _P9 = {
     "tag": ("tag", _TEXT),
     "path": ("path", _TEXT),
     "security_model": ("security_model", _TEXT),
     "backend": ("backend", _TEXT),
     "type": ("type", ("qemu", "xen_9pfsd")),
-    "max-files": ("max_files", _NUMBER),
-    "max-open-files": ("max_open_files", _NUMBER),
-    "max-space": ("max_space", _NUMBER),
+    "max-files": ("max_files", _DECIMAL),
+    "max-open-files": ("max_open_files", _DECIMAL),
+    "max-space": ("max_space", _DECIMAL),
     "auto-delete": ("auto_delete", _FLAG),
 }
 _CHANNEL = {
@@ -222,12 +222,14 @@ def _fields(what: str, text: str, known: dict[str, tuple[str, Any]], *, trim: bo
         field, kind = known[key]
         if kind == _NUMBER:
             found[field] = _number(what, text, key, value)
+        elif kind == _DECIMAL:
+            found[field] = _number(what, text, key, value, decimal)
         elif kind == _FLAG:
             found[field] = _number(what, text, key, value) != 0
         elif kind == _TEXT:
             found[field] = value
-        elif value.lower() in kind:
-            found[field] = value.lower()
+        elif value in kind or (value.lower() in kind and key != "connection"):
+            found[field] = value.lower()  # libxl's own words count in any case, a channel's connection is xl's
         else:
             raise _wrong(what, text, f"`{key}' must be {' or '.join(kind)}, not `{value}'")
     if not found.get("backend", "0"):
@@ -248,8 +250,8 @@ def _pairs(what: str, text: str, trim: bool) -> Iterator[tuple[str, str]]:
             raise _wrong(what, text, f"`{item.strip()}' is no `key=value'")
 
 
-def _number(what: str, text: str, key: str, value: str) -> int:
-    number = integer(value)
+def _number(what: str, text: str, key: str, value: str, read: Callable[[str], int | None] = integer) -> int:
+    number = read(value)
     if number is None or not 0 <= number <= _U32:
         raise _wrong(what, text, f"`{key}' is not a number: `{value}'")
     return number

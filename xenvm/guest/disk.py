@@ -85,6 +85,15 @@ def vdev_to_devid(vdev: str) -> int:
     raise ConfigError(f"`{vdev}' is not a virtual device such as xvda")
 
 
+def whole_disk(devid: int) -> int | None:
+    """The number of the disk that a number's partition is of, None if it is no partition, or of an old major."""
+    if devid >> 28 == 1:
+        return devid & ~0xFF if devid & 0xFF else None
+    if devid >> 8 in (202, 8):
+        return devid & ~0xF if devid & 0xF else None
+    return None
+
+
 def _xvd_number(disk: int, partition: int) -> int:
     if disk <= 15 and partition <= 15:
         return 202 << 8 | disk << 4 | partition

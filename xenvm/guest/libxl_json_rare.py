@@ -92,15 +92,19 @@ def _arm(spec: GuestSpec) -> Entries:
 def _devices(spec: GuestSpec) -> Iterator[tuple[str, list[Json]]]:
     """Lists of devices by their keys in the record; only those that the guest has."""
     lists: tuple[tuple[str, list[Json]], ...] = (
-        ("vkbs", [dict(_vkb(vkb)) for vkb in spec.vkbs]),
-        ("virtios", [dict(_virtio(virtio)) for virtio in spec.virtios]),
-        ("p9s", [dict(_p9(p9)) for p9 in spec.p9s]),
-        ("pvcallsifs", [dict(_backend(one.backend)) for one in spec.pvcalls]),
-        ("vdispls", [dict(_vdispl(vdispl)) for vdispl in spec.vdispls]),
-        ("vsnds", [dict(_vsnd(vsnd)) for vsnd in spec.vsnds]),
-        ("channels", [dict(_channel(number, channel)) for number, channel in enumerate(spec.channels)]),
+        ("vkbs", _numbered([dict(_vkb(vkb)) for vkb in spec.vkbs])),
+        ("virtios", _numbered([dict(_virtio(virtio)) for virtio in spec.virtios])),
+        ("p9s", _numbered([dict(_p9(p9)) for p9 in spec.p9s])),
+        ("pvcallsifs", _numbered([dict(_backend(one.backend)) for one in spec.pvcalls])),
+        ("vdispls", _numbered([dict(_vdispl(vdispl)) for vdispl in spec.vdispls])),
+        ("vsnds", _numbered([dict(_vsnd(vsnd)) for vsnd in spec.vsnds])),
+        ("channels", _numbered([dict(_channel(channel)) for channel in spec.channels])),
     )
     return ((key, found) for key, found in lists if found)
+
+
+def _numbered(devices: list[dict[str, Json]]) -> list[Json]:
+    return [{**device, "devid": number} for number, device in enumerate(devices)]
 
 
 def _backend(backend: str) -> Entries:
@@ -108,9 +112,8 @@ def _backend(backend: str) -> Entries:
         yield "backend_domname", backend
 
 
-def _channel(number: int, channel: ChannelSpec) -> Entries:
+def _channel(channel: ChannelSpec) -> Entries:
     yield from _backend(channel.backend)
-    yield "devid", number
     yield "name", channel.name
     yield f"connection.{channel.connection}", {} if channel.path is None else {"path": channel.path}
 
