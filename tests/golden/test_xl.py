@@ -84,7 +84,7 @@ disk=['/a,,xvda', ['/b,,xvdb']]
 """,
 }
 OTHER = {
-    "vsnd=[['card', 'pcm', 'stream, unique-id=0']]": "a stream plays unless it says otherwise; libxl fills that in later",
+    "vsnd=[['card', 'pcm', 'stream, unique-id=0']]": "a stream plays unless it says otherwise; libxl adds that later",
 }
 NEWER = {
     "4.17": ("llc_colors", "sve", "nr_spis", "virtio=", "xen_9pfsd"),

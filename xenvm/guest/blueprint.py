@@ -11,7 +11,7 @@ import os
 from xenbus.value import Value
 from xenvm.errors import ConfigError, UnsupportedError
 from xenvm.guest import dtb, image, layout
-from xenvm.guest.spec import GuestSpec
+from xenvm.guest.spec import Affinity, GuestSpec
 from xenvm.types import KiB
 
 TYPE_CHECKING = False
@@ -75,6 +75,7 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
     kernel = image.open_kernel(spec.kernel)
     ramdisk = image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None
     _check_host(spec, facts, kernel)
+    spec = spec.replace(affinity=_on_host(spec.affinity, facts.cpus))
     banks = layout.banks_for(spec.maxmem)
     spec = settled(spec)
     assert spec.uuid is not None
@@ -92,6 +93,12 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
         paging_pool=pool,
         passthrough=_passthrough(spec, facts),
     )
+
+
+def _on_host(affinity: Affinity, cpus: frozenset[int]) -> Affinity:
+    """Without the CPUs that the host does not have."""
+    hard, soft = ([mask and mask & cpus for mask in masks] for masks in (affinity.hard, affinity.soft))
+    return Affinity(tuple(hard), tuple(soft))
 
 
 def settled(spec: GuestSpec) -> GuestSpec:
