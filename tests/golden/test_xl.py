@@ -87,10 +87,13 @@ OTHER = {
     "vsnd=[['card', 'pcm', 'stream, unique-id=0']]": "a stream plays unless it says otherwise; libxl adds that later",
 }
 NEWER = {
-    "4.17": ("llc_colors", "sve", "nr_spis", "virtio=", "xen_9pfsd"),
+    "4.17": (
+        *("llc_colors", "sve", "nr_spis", "virtio=", "vlan=", "disk=['trusted", "disk=['untrusted"),
+        *("p9=", "name=a=b", "connectors=:10x10"),
+    ),
     "4.20": (),
 }
-"""What an xl does not know yet, and passes over or refuses."""
+"""What an xl does not know yet, and passes over or refuses; and where it splits texts unlike later ones."""
 LINES = [line for group in cases().values() for line in group]
 
 
