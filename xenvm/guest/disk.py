@@ -85,12 +85,15 @@ def vdev_to_devid(vdev: str) -> int:
     raise ConfigError(f"`{vdev}' is not a virtual device such as xvda")
 
 
-def whole_disk(devid: int) -> int | None:
-    """The number of the disk that a number's partition is of, None if it is no partition, or of an old major."""
+def linux_place(devid: int) -> tuple[int, int] | None:
+    """Number of the disk and of the partition that Linux makes of a virtual device: hda and sda are xvda there too."""
     if devid >> 28 == 1:
-        return devid & ~0xFF if devid & 0xFF else None
-    if devid >> 8 in (202, 8):
-        return devid & ~0xF if devid & 0xF else None
+        return devid >> 8 & 0xFFFFF, devid & 0xFF
+    major, minor = devid >> 8, devid & 0xFF
+    if major in (202, 8):
+        return minor >> 4, minor & 0xF
+    if major in (3, 22):
+        return (0 if major == 3 else 2) + (minor >> 6), minor & 0x3F
     return None
 
 

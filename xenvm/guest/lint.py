@@ -8,7 +8,7 @@ from __future__ import annotations
 from xenbus.value import Value
 from xenvm.errors import ConfigError
 from xenvm.guest.cfg import Diagnostic
-from xenvm.guest.disk import whole_disk
+from xenvm.guest.disk import linux_place
 from xenvm.guest.layout import spis_for
 from xenvm.guest.load import examine, read_file
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from xenvm.guest.spec import GuestSpec
+    from xenvm.guest.spec import DiskSpec, GuestSpec
 
 _LONGEST_NAME = 15
 """Letters of an interface's name in Linux."""
@@ -87,10 +87,11 @@ def _devices(spec: GuestSpec) -> Iterator[Diagnostic]:
             check_disk(disk)
         except ConfigError as error:
             yield finding(spec, "XV030", error.reason, "disk", error=True, at=disk)
-        whole = whole_disk(disk.devid)
-        other = next((one for one in spec.disks if one.devid == whole and one is not disk), None)
+        other = next((one for one in spec.disks if _overlap(one, disk)), None)
         if other is not None:
-            text = f"{disk.vdev} is a partition of {other.vdev}, which is a disk of this guest too"
+            text = (
+                f"{disk.vdev} and {other.vdev} overlap: Linux gives them one name, or takes one for a part of the other"
+            )
             yield finding(spec, "XV036", text, "disk", at=disk)
     for nic in spec.nics:
         if nic.mac is not None and int(nic.mac[:2], 16) & 1:
@@ -98,6 +99,15 @@ def _devices(spec: GuestSpec) -> Iterator[Diagnostic]:
         if nic.vifname is not None and len(nic.vifname) > _LONGEST_NAME:
             text = f"the interface name {nic.vifname} has more than {_LONGEST_NAME} letters"
             yield finding(spec, "XV052", text, "vif", error=True, at=nic)
+
+
+def _overlap(first: DiskSpec, second: DiskSpec) -> bool:
+    """Whether two disks are in each other's way; told of the later one only."""
+    here, there = linux_place(first.devid), linux_place(second.devid)
+    if here is None or there is None or here[0] != there[0]:
+        return False
+    earlier = (first.line, first.column) < (second.line, second.column)
+    return earlier and (here[1] == there[1] or not here[1] or not there[1])
 
 
 def _guest(spec: GuestSpec) -> Iterator[Diagnostic]:

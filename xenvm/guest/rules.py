@@ -44,7 +44,7 @@ _ROWS = (
     ("XV033", "same-vdev", "Two disks with one virtual device."),
     ("XV034", "same-devid", "Two network interfaces with one number."),
     ("XV035", "same-mac", "Two network interfaces with one MAC address, in one file or in several."),
-    ("XV036", "overlapping-vdevs", "A disk and a partition of the same disk: Linux takes only one of them."),
+    ("XV036", "overlapping-vdevs", "Disks that Linux gives one name (hda, xvda), or a disk and its partition."),
     ("XV037", "multicast-mac", "A MAC address for groups, which no interface can have."),
     ("XV038", "shared-disk", "A disk that one guest may write and another one uses."),
     ("XV039", "rate-unit", "The interval of a rate without a unit: it counts as seconds, not as microseconds."),

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 def with_domids(host: Host, spec: GuestSpec) -> GuestSpec:
     """The same guest, its disks, vifs and virtio devices naming their back ends' domains by number; DeviceError."""
-    backends = {device.backend for devices in (spec.disks, spec.nics, spec.virtios) for device in devices}
-    if backends <= {"0"}:
-        return spec
     return spec.replace(
         disks=tuple(resolved(host, f"disk {disk.vdev}", disk) for disk in spec.disks),
         nics=tuple(resolved(host, f"vif {nic.devid}", nic) for nic in spec.nics),

@@ -17,7 +17,6 @@ from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
 from xenvm.ops import build
-from xenvm.ops.backends import with_domids
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
@@ -80,7 +79,11 @@ def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Pha
 
 def _create(host: Host, spec: GuestSpec, asked: GuestSpec, options: Options, phases: Phases) -> Domid:
     """`asked` is the guest before a bootloader chose its images."""
-    plan = draw(with_domids(host, spec), facts_of(host.hyper))
+    if any(device.backend != "0" for devices in (spec.disks, spec.nics, spec.virtios) for device in devices):
+        from xenvm.ops.backends import with_domids
+
+        spec = with_domids(host, spec)
+    plan = draw(spec, facts_of(host.hyper))
     disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
     plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
     phases.done("read the configuration")
