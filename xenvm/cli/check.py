@@ -18,13 +18,20 @@ _FORMATS = ("text", "json", "sarif")
 
 
 def check(
-    configs: tuple[str, ...], strict: bool, form: str, ignored: str | None, no_files: bool, list_rules: bool
+    configs: tuple[str, ...],
+    strict: bool,
+    form: str,
+    ignored: str | None,
+    no_files: bool,
+    list_rules: bool,
+    as_json: bool = False,
 ) -> int:
     """Prints all findings; 0 if there is no error, with `strict` no warning either."""
     if list_rules:
         for rule in rules():
             print(f"{rule.id}  {rule.name:<20} {rule.summary}")
         return OK
+    form = "json" if as_json else form
     unknown = [name for name in _names(ignored) if not is_rule(name)]
     if not configs or form not in _FORMATS or unknown:
         print(f"xenvm: {_complaint(configs, form, unknown)}", file=sys.stderr)

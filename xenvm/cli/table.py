@@ -121,6 +121,7 @@ _CHECK = Command(
     (
         Option(("--strict",), "strict", "Warnings count as errors."),
         Option(("--format",), "form", "text, json or sarif.", "FORMAT", "text"),
+        Option(("--json",), "as_json", "The same as --format json."),
         Option(("--ignore",), "ignored", "Rules to leave out, with commas between.", "RULE,..."),
         Option(("--no-files",), "no_files", "Do not look for the kernels, ramdisks and disks."),
         Option(("--rules",), "list_rules", "List all rules."),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xenvm.guest.settings import Row
     from xenvm.guest.spec import DiskSpec, NicSpec
 
+_VIF_RULES = (("no unit", "XV039"), ("octal", "XV023"))
+"""Rules of a vif's warnings, by a word in them."""
 _UUID_GROUPS = (8, 4, 4, 4, 12)
 _MAX_PAGES = 1 << 40
 """Pages that a physical address of 52 bits reaches."""
@@ -136,7 +138,7 @@ def _vifs(reader: Reader, row: Row) -> tuple[NicSpec, ...]:
             reader.fail(row.key, error, atom)
             continue
         for sentence in warnings:
-            reader.warn(row.key, sentence, atom, "XV039" if "unit" in sentence else "XV015")
+            reader.warn(row.key, sentence, atom, next((rule for word, rule in _VIF_RULES if word in sentence), "XV015"))
         if nic.devid in nics:
             reader.error(row.key, f"two interfaces have devid {nic.devid}: `{atom.text}'", atom, "XV034")
         nics[nic.devid] = nic

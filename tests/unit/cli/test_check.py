@@ -88,6 +88,12 @@ def test_ignored_rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "there is no rule XV999" in capsys.readouterr().err
 
 
+def test_json_for_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "g.cfg").write_text(GOOD)
+    assert command.check((str(tmp_path / "g.cfg"),), False, "text", None, True, False, as_json=True) == OK
+    assert json.loads(capsys.readouterr().out)["errors"] == 0
+
+
 def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.check((), False, "text", None, False, False) == USAGE
     assert command.check(("x",), False, "xml", None, False, False) == USAGE

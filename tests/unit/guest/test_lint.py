@@ -30,7 +30,7 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
     "XV020": (["memory=['1']", "vif='bridge=a'", "vsnd=['card']"], ["memory='1'", "vif=['bridge=a']"]),
     "XV021": (["disk=['/a,,xvda',['/b,,xvdb']]"], ["disk=['/a,,xvda','/b,,xvdb']", "vsnd=[['card']]"]),
     "XV022": (["memory='512m'", "memory=08", "nomigrate='yes'"], ["memory='512'", "nomigrate=1"]),
-    "XV023": (["memory=010", "vcpus='02'"], ["memory=10", "memory=0x10", "nomigrate=0"]),
+    "XV023": (["memory=010", "vcpus='02'", "vif=['rate=010Mb/s']"], ["memory=10", "memory=0x10", "nomigrate=0"]),
     "XV024": (["memory=0", "vcpus=200", "memory=2;maxmem=1", "vcpus=2;maxvcpus=1"], ["memory=1;maxmem=2"]),
     "XV025": (["memory+=512"], ["memory=512"]),
     "XV026": (["gic_version='v5'", "uuid='1'", "irqs=['0x28']", "type='hvm'", "cpus='x'"], ["gic_version='v3'"]),
