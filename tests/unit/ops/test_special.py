@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.simworld import SimWorld
+from xenbus.errors import StoreTimeout
 from xenvm.errors import ConfigError, DeviceError, HypercallError, UnsupportedError
 from xenvm.host.hyper import Scheduling
 from xenvm.host.sim.machine import DEFAULT
+from xenvm.ops import create
 
 RICH = DEFAULT.replace(
     xen=(4, 22), sve_bits=512, vpmu=True, tee="optee", scmi=True, llc_colors=16, labels=("init:r:t", "guest:r:t")
@@ -140,6 +142,25 @@ def test_a_back_end_that_is_not_there(world: SimWorld) -> None:
         with pytest.raises(DeviceError, match="there is no domain net to serve it"):
             world.create(**settings)
     assert len(world.host.hyper.domains()) == 1
+
+
+def test_a_back_end_in_a_driver_domain(world: SimWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its nodes are there, nothing is plugged here; and as nobody serves them in this world, nothing is left."""
+    server = world.create(driver_domain=1, disk=[], vif=[])
+    before, seen = world.traces(), {}
+
+    def ready(device: str, state: bytes | None) -> bool:
+        back = f"/local/domain/{server}/backend/vif/{int(server) + 1}/0"
+        seen[device] = (state, world.read(f"{back}/frontend-id"), world.read(f"{back}/bridge"))
+        return False
+
+    monkeypatch.setattr(create, "back_end_ready", ready)
+    with pytest.raises(StoreTimeout, match="vif 0"):
+        world.create(
+            name="client", uuid="22222222-2222-3333-4444-555555555555", disk=[], vif=["backend=g,bridge=not-here"]
+        )
+    assert seen == {"vif 0": (b"1", str(int(server) + 1), "not-here")}
+    assert world.traces() == before
 
 
 def test_no_bootloader_on_a_simulated_host(world: SimWorld) -> None:
