@@ -72,6 +72,8 @@ def limit_for(target: KiB) -> KiB:
 
 def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
     """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError."""
+    if spec.bootloader is not None:
+        raise _at(spec, "bootloader", "only a creation has the bootloader look for the kernel")
     kernel = image.open_kernel(spec.kernel)
     ramdisk = image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None
     _check_host(spec, facts, kernel)

@@ -30,7 +30,7 @@ class Booted:
             self.__exit__()
             raise ImageError(disk.target, f"the bootloader {choice.program} found no kernel in it")
         cmdline = spec.cmdline if choice.cmdline is None else choice.cmdline
-        return spec.replace(kernel=choice.kernel, ramdisk=choice.ramdisk, cmdline=cmdline)
+        return spec.replace(bootloader=None, kernel=choice.kernel, ramdisk=choice.ramdisk, cmdline=cmdline)
 
     def __exit__(self, *exc: object) -> None:
         if self._choice is not None:

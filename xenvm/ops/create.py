@@ -223,9 +223,8 @@ class Creation:
 
     def _record(self) -> None:
         """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices."""
-        asked = self._asked
-        images = {"kernel": asked.kernel, "ramdisk": asked.ramdisk, "cmdline": asked.cmdline}
-        spec = self.plan.spec.replace(uuid=self.plan.uuid, **images)
+        given = {key: getattr(self._asked, key) for key in ("bootloader", "kernel", "ramdisk", "cmdline")}
+        spec = self.plan.spec.replace(uuid=self.plan.uuid, **given)
         self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
 
     def _requests(self, rings: nodes.Ports) -> Iterator[Request]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.fakehost import FakeHost, image
 from xenvm.errors import ConfigError, HostError, ImageError
+from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.host.plumbing import bootloader
 
 PROGRAM = """#!/bin/sh
@@ -63,6 +64,11 @@ def test_the_record_says_how_it_was_asked_for(boots: FakeHost) -> None:
     record = json.loads(boots.host.plumbing.userdata.UserData(domid, uuid).read_config() or "")
     assert record["b_info"]["bootloader"] == path and "cmdline" not in record["b_info"]
     assert "xenvm-bootloader" not in json.dumps(record)
+
+
+def test_a_plan_does_not_run_it(boots: FakeHost) -> None:
+    with pytest.raises(ConfigError, match="only a creation has the bootloader look for the kernel"):
+        draw(boots.spec(bootloader="pygrub"), HostFacts((4, 20)))
 
 
 @pytest.mark.parametrize(
