@@ -20,6 +20,7 @@ from xenvm.guest.classes import (
     VsndSpec,
 )
 from xenvm.guest.numerals import decimal, integer
+from xenvm.guest.settings import hint
 from xenvm.guest.spec import VirtioSpec
 
 TYPE_CHECKING = False
@@ -218,7 +219,7 @@ def _fields(what: str, text: str, known: dict[str, tuple[str, Any]], *, trim: bo
     found: dict[str, Any] = {}
     for key, value in _pairs(what, text, trim):
         if key not in known:
-            raise _wrong(what, text, f"unknown parameter `{key}'")
+            raise _wrong(what, text, f"unknown parameter `{key}'{hint(key, known)}")
         field, kind = known[key]
         if kind == _NUMBER:
             found[field] = _number(what, text, key, value)

@@ -200,7 +200,9 @@ class _Scan:
         if key in _COLO:
             raise ConfigError(f"`{key}' is for COLO, which ARM does not have,")
         if key not in _KEYS:
-            raise ConfigError(f"unknown parameter `{key}'")
+            from xenvm.guest.settings import hint
+
+            raise ConfigError(f"unknown parameter `{key}'{hint(key, _KEYS)}")
         field, meanings = _KEYS[key]
         if meanings is None:
             self._set(field, value)

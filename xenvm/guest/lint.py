@@ -57,13 +57,22 @@ def _check(path: str, text: bytes | None, trouble: str, look_at_files: bool) -> 
         return Checked(path, None, (Diagnostic("error", trouble, path, rule="XV000"),))
     spec, found = examine(text, path)
     if spec is None:
-        return Checked(path, None, found)
+        return Checked(path, None, tuple(_once(found)))
     more = [*_devices(spec), *_guest(spec)]
     if look_at_files:
         from xenvm.guest.lint_files import file_findings
 
         more += file_findings(spec)
     return Checked(path, spec, _sorted([*found, *more]))
+
+
+def _once(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Wrong line ends are in every line: the first finding says it."""
+    told = False
+    for one in found:
+        if one.rule != "XV002" or not told:
+            yield one
+        told |= one.rule == "XV002"
 
 
 def _sorted(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

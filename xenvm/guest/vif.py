@@ -127,7 +127,10 @@ def _converted(key: str, value: str, fields: dict[str, Any], warnings: list[str]
     elif key == "forwarddev" or key.startswith("colo_"):
         raise ConfigError(f"`{key}' is for COLO, which ARM does not have,")
     else:
-        raise ConfigError(f"unrecognized argument `{key}={value}'")
+        from xenvm.guest.settings import hint
+
+        known = (*_TEXTS, "mac", "rate", "mtu", "devid", "type")
+        raise ConfigError(f"unrecognized argument `{key}={value}'{hint(key, known)}")
 
 
 def _check_type(value: str) -> None:

@@ -105,6 +105,20 @@ def test_a_plain_guest_is_clean() -> None:
     assert one.findings == () and one.spec is not None and one.spec.name == "g"
 
 
+def test_wrong_line_ends_are_told_once() -> None:
+    (one,) = check("memory=1\r\nvcpus=1\r\nx=\r")
+    assert [finding.rule for finding in one.findings].count("XV002") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("vif=['birdge=a']", "bridge"), ("disk=['vdve=xvda']", "vdev"), ("p9=['tga=t']", "tag"), ("memroy=1", "memory")],
+)
+def test_a_slip_of_the_keyboard(text: str, near: str) -> None:
+    (one,) = check(text)
+    assert any(f"is it `{near}'?" in finding.message for finding in one.findings)
+
+
 def test_the_other_file_is_named() -> None:
     first, second = check("irqs=[40]\0irqs=[40]")
     assert first.findings == ()
