@@ -129,6 +129,20 @@ _CHECK = Command(
     (Argument("configs", "CONFIG...", required=False, many=True, complete="file"),),
 )
 
+_CONVERT = Command(
+    "convert",
+    "Convert between xl.cfg and libvirt's domain XML, on any machine.",
+    "convert:convert",
+    (
+        Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE"),
+        Option(("--to",), "to", "xml or cfg (default: the other one).", "LANGUAGE"),
+        Option(
+            ("--arch",), "arch", "Name the architecture, aarch64 or armv7l (libvirt's schema knows neither).", "ARCH"
+        ),
+    ),
+    (Argument("config", "FILE", complete="file"), _SETTINGS),
+)
+
 _CONSOLE = Command(
     "console",
     "Connect to a guest's console.",
@@ -137,8 +151,21 @@ _CONSOLE = Command(
         Option(("-t", "--type"), "kind", "Which console: pv or vuart.", "TYPE"),
         Option(("-n",), "number", "Number of the console.", "N", 0, True),
         Option(("-e",), "escape", "The character that ends the session: ^] unless given.", "CHAR", "^]"),
+        Option(("--tty",), "tty", "Print where the console's terminal is; do not connect."),
     ),
     (_DOMAIN,),
+)
+
+_GC = Command(
+    "gc",
+    "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
+    "leftovers:gc",
+    (
+        Option(("-r", "--remove"), "remove", "Remove these kinds and ids; asks about each where none is given."),
+        Option(("-a", "-y", "--all"), "every", "With --remove: all that is certain, without a question."),
+        JSON,
+    ),
+    (Argument("what", "[KIND|ID]...", required=False, many=True),),
 )
 
 _LAB = Command(
@@ -168,6 +195,7 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
+    Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
     Command(
@@ -257,6 +285,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _CHECK,
     _DTB,
+    _GC,
+    _CONVERT,
     _STORE,
     _LAB,
 )
