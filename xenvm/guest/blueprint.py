@@ -70,12 +70,17 @@ def limit_for(target: KiB) -> KiB:
     return KiB(target + 1024)
 
 
-def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
-    """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError."""
+def draw(
+    spec: GuestSpec, facts: HostFacts, kernel: image.Kernel | None = None, ramdisk: image.Blob | None = None
+) -> Blueprint:
+    """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError.
+
+    `kernel` and `ramdisk` are what the files of the configuration are, unless they are to be looked at here.
+    """
     if spec.bootloader is not None:
         raise _at(spec, "bootloader", "only a creation has the bootloader look for the kernel")
-    kernel = image.open_kernel(spec.kernel)
-    ramdisk = image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None
+    kernel = kernel or image.open_kernel(spec.kernel)
+    ramdisk = ramdisk or (image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None)
     _check_host(spec, facts, kernel)
     spec = spec.replace(affinity=_on_host(spec.affinity, facts.cpus))
     banks = layout.banks_for(spec.maxmem)

@@ -5,15 +5,15 @@ As libxl does, what has its default is left out.
 
 from __future__ import annotations
 
+from xenvm.guest.jsontext import text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xenvm.guest.jsontext import Json
     from xenvm.guest.spec import DiskSpec, GuestSpec, NicSpec
 
-    Json = dict[str, "Json"] | list["Json"] | str | int
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", **{chr(code): f"\\u{code:04x}" for code in range(0x20)}}
 _ALL_CPUS = 128
 """How many stand for all: libxl passes over those that a host does not have."""
 _ACTIONS = {"rename-restart": "restart_rename"}
@@ -25,8 +25,8 @@ def record(spec: GuestSpec) -> str:
     """The text of ``libxl-json`` for a settled guest."""
     config: dict[str, Json] = {"c_info": _creation(spec), "b_info": _build(spec)}
     devices: list[tuple[str, list[Json]]] = [
-        ("disks", [dict(_disk(disk)) for disk in spec.disks]),
-        ("nics", [dict(_nic(nic)) for nic in spec.nics]),
+        ("disks", [disk_entry(disk) for disk in spec.disks]),
+        ("nics", [nic_entry(nic) for nic in spec.nics]),
         ("dtdevs", [{"path": path} for path in spec.dtdev]),
     ]
     config.update((key, some) for key, some in devices if some)
@@ -38,7 +38,7 @@ def record(spec: GuestSpec) -> str:
         from xenvm.guest import libxl_json_rare
 
         libxl_json_rare.extend(config, spec)
-    return _text(config)
+    return text(config)
 
 
 def _creation(spec: GuestSpec) -> Json:
@@ -101,6 +101,16 @@ def _arm(spec: GuestSpec) -> Iterator[tuple[str, Json]]:
         yield "nr_spis", spec.nr_spis
 
 
+def disk_entry(disk: DiskSpec) -> Json:
+    """One of ``disks``."""
+    return dict(_disk(disk))
+
+
+def nic_entry(nic: NicSpec) -> Json:
+    """One of ``nics``."""
+    return dict(_nic(nic))
+
+
 def _disk(disk: DiskSpec) -> Iterator[tuple[str, Json]]:
     if disk.backend != "0":
         yield "backend_domname", disk.backend
@@ -137,25 +147,7 @@ def _nic(nic: NicSpec) -> Iterator[tuple[str, Json]]:
     if nic.rate is not None:
         yield "rate_bytes_per_interval", nic.rate[0]
         yield "rate_interval_usecs", nic.rate[1]
-    if nic.trusted is not None:
-        yield "trusted", str(nic.trusted)
 
 
-def _text(value: Json, indent: str = "\n") -> str:
-    """JSON, laid out as libxl does; `indent` begins a line."""
-    inner = indent + "    "
-    if isinstance(value, dict):
-        return _joined("{", [f"{_text(key)}: {_text(item, inner)}" for key, item in value.items()], "}", indent, inner)
-    if isinstance(value, list):
-        return _joined("[", [_text(item, inner) for item in value], "]", indent, inner)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
-    return str(value)
-
-
-def _joined(left: str, items: list[str], right: str, indent: str, inner: str) -> str:
-    if not items:
-        return left + right
-    return left + inner + ("," + inner).join(items) + indent + right
+_ALL_CPUS = 128
+"""How many stand for all: libxl passes over those that a host does not have."""

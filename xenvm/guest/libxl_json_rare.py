@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         VkbSpec,
         VsndSpec,
     )
-    from xenvm.guest.libxl_json import Json
+    from xenvm.guest.jsontext import Json
     from xenvm.guest.spec import GuestSpec, VirtioSpec
 
     Entries = Iterator[tuple[str, Json]]

@@ -16,7 +16,7 @@ from xenvm.errors import HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
-from xenvm.ops import build
+from xenvm.ops import build, memo
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
@@ -49,6 +49,8 @@ class Options(Value):
 
     paused: bool = False
     hotplug_scripts: bool = False
+    watch: str = "background"
+    """Who may act when the guest goes down, see memo.WATCHERS."""
 
 
 DEFAULTS = Options()
@@ -70,26 +72,35 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
 
 def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
-    phases = phases or Phases()
+    facts = facts_of(host.hyper)
     if spec.bootloader is None:
-        return _create(host, spec, spec, options, phases)
+        return carry_out(host, draw(_with_domids(host, spec), facts), options, phases)
     from xenvm.ops.bootloader import Booted
 
     with Booted(host, spec, spec.bootloader) as booted:
-        return _create(host, booted, spec, options, phases)
+        return carry_out(host, draw(_with_domids(host, booted), facts), options, phases, asked=spec)
 
 
-def _create(host: Host, spec: GuestSpec, asked: GuestSpec, options: Options, phases: Phases) -> Domid:
-    """`asked` is the guest before a bootloader chose its images."""
-    if any(device.backend != "0" for devices in (spec.disks, spec.nics, spec.virtios) for device in devices):
-        from xenvm.ops.backends import with_domids
+def _with_domids(host: Host, spec: GuestSpec) -> GuestSpec:
+    """The same guest, its back ends' domains by number."""
+    if all(device.backend == "0" for devices in (spec.disks, spec.nics, spec.virtios) for device in devices):
+        return spec
+    from xenvm.ops.backends import with_domids
 
-        spec = with_domids(host, spec)
-    plan = draw(spec, facts_of(host.hyper))
-    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
-    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
-    phases.done("read the configuration")
-    creation = Creation(host, plan, plumbing, phases, asked)
+    return with_domids(host, spec)
+
+
+def carry_out(
+    host: Host,
+    plan: Blueprint,
+    options: Options = DEFAULTS,
+    phases: Phases | None = None,
+    asked: GuestSpec | None = None,
+) -> Domid:
+    """The same for a blueprint that was drawn for this host; `asked`: the guest before a bootloader chose images."""
+    creation = _creation(host, plan, options, phases)
+    creation.asked = asked or plan.spec
+    creation.phases.done("read the configuration")
     try:
         creation.check()
         creation.run()
@@ -98,8 +109,24 @@ def _create(host: Host, spec: GuestSpec, asked: GuestSpec, options: Options, pha
     except BaseException as error:
         creation.undo(error)
         raise
-    phases.done("start")
+    creation.phases.done("start")
     return creation.domid
+
+
+def check_host(host: Host, plan: Blueprint, options: Options = DEFAULTS) -> None:
+    """Refuses what could not be carried out on this host now; nothing but lock files is touched."""
+    creation = _creation(host, plan, options)
+    try:
+        creation.check()
+    finally:
+        creation.leave()
+
+
+def _creation(host: Host, plan: Blueprint, options: Options, phases: Phases | None = None) -> Creation:
+    phases = phases or Phases()
+    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
+    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
+    return Creation(host, plan, plumbing, phases, options)
 
 
 def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
@@ -116,11 +143,10 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(
-        self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, asked: GuestSpec | None = None
-    ) -> None:
-        self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
-        self._asked = asked or plan.spec
+    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options) -> None:
+        self.host, self.plan, self.plumbing, self.phases, self.options = host, plan, plumbing, phases, options
+        self.asked = plan.spec
+        """What the records tell: without what a bootloader has chosen."""
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
@@ -143,6 +169,12 @@ class Creation:
         self.plumbing.check_sharing(questions, answers)
         _check_memory(self.host.hyper, self.plan)
         self.phases.done("check the host")
+
+    def leave(self) -> list[str]:
+        """Gives up what `check` took, as long as nothing of the guest is in the store; sentences about trouble."""
+        troubles = self.plumbing.undo()
+        self._unlock()
+        return troubles
 
     def run(self) -> None:
         """Everything but the start."""
@@ -226,10 +258,14 @@ class Creation:
         self.phases.done("plumb the vifs")
 
     def _record(self) -> None:
-        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices."""
-        given = {key: getattr(self._asked, key) for key in ("bootloader", "kernel", "ramdisk", "cmdline")}
+        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest
+        can be made again from."""
+        given = {key: getattr(self.asked, key) for key in ("bootloader", "kernel", "ramdisk", "cmdline")}
         spec = self.plan.spec.replace(uuid=self.plan.uuid, **given)
         self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
+        kept = memo.Memo(spec, self.options.watch, self.options.hotplug_scripts)
+        memo.write(self.host, self.domid, self.plan.uuid, kept)
+        self.host.plumbing.consolelog.begin(spec.name)
 
     def _requests(self, rings: nodes.Ports) -> Iterator[Request]:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)
@@ -252,8 +288,7 @@ class Creation:
         if self.loader is not None:
             self.loader.join()
         # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.
-        troubles = self.plumbing.undo()
-        self._unlock()
+        troubles = self.leave()
         try:
             self._drop_spare()
         except HypercallError as second:
