@@ -147,7 +147,5 @@ def _nic(nic: NicSpec) -> Iterator[tuple[str, Json]]:
     if nic.rate is not None:
         yield "rate_bytes_per_interval", nic.rate[0]
         yield "rate_interval_usecs", nic.rate[1]
-
-
-_ALL_CPUS = 128
-"""How many stand for all: libxl passes over those that a host does not have."""
+    if nic.trusted is not None:
+        yield "trusted", str(nic.trusted)
