@@ -165,7 +165,9 @@ class Creation:
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
         # From here on its vCPU shows that it is complete.
-        self.host.store.batch_checked([Discard(f"/libxl/{self.domid}/{CREATING}")])
+        self.plumbing.finish(self.domid, [Discard(f"/libxl/{self.domid}/{CREATING}")])
+        self._record()
+        self.phases.done("plumb the vifs")
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -215,9 +217,6 @@ class Creation:
             waited_for = ", ".join(["the console daemon", *states.values()])
             follower.wait(ready, store.clock() + BACKEND_SECONDS, waited_for)
         self.phases.done("wait for the back ends")
-        self.plumbing.finish(self.domid)
-        self._record()
-        self.phases.done("plumb the vifs")
 
     def _record(self) -> None:
         """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest

@@ -126,10 +126,14 @@ class Plumbing:
         """Whether `finish` has something to do for a device, which its nodes do not show yet."""
         return device.kind == "vif" or device.devid not in {disk.devid for disk in self._own_disks}
 
-    def finish(self, domid: Domid) -> None:
-        """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
+    def finish(self, domid: Domid, also: Sequence[Request] = ()) -> None:
+        """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait.
+
+        `also` goes out with what is written of the vifs.
+        """
         self._wait_for_interfaces(domid)
         requests = [request for nic in self._own_nics for request in _onto_bridge(self._host, domid, nic)]
+        requests += also
         if requests:
             self._host.store.batch_checked(requests)
         for device in self._scripted(domid):
