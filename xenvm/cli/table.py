@@ -252,6 +252,19 @@ COMMANDS: tuple[Command, ...] = (
     _LOGS,
     Command("supervise", "Watch all guests that xenvm created, in the foreground.", "supervise:supervise"),
     Command(
+        "explain",
+        "Tell what a guest's devices wait for, and who must do it.",
+        "explain:explain",
+        (Option(("--follow",), "following", "Go on, and print what changes."), JSON),
+        (_DOMAIN, Argument("device", "[DEVICE]", required=False)),
+    ),
+    Command(
+        "doctor",
+        "Tell what on this host will make create fail, and how to mend it.",
+        "doctor:doctor",
+        (Option(("--config",), "config", "Look also at what the guest of this configuration needs.", "FILE"), JSON),
+    ),
+    Command(
         "rename",
         "Give a domain another name.",
         "inspect:rename",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xenvm.host.plumbing.consolelog import Log
     from xenvm.host.plumbing.locks import FileLock, HostLock
     from xenvm.host.plumbing.scripts import HotplugDevice as Task
+    from xenvm.host.plumbing.survey import Finding
     from xenvm.host.plumbing.userdata import UserData
     from xenvm.types import Domid
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
         @property
         def block(self) -> Block: ...
+        @property
+        def health(self) -> Health: ...
+        @property
+        def survey(self) -> Survey: ...
         @property
         def bridge(self) -> Bridge: ...
         @property
@@ -53,6 +58,22 @@ if TYPE_CHECKING:
             self, target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]
         ) -> BlockAttachment: ...
         def detach(self, node: str, path: str) -> None: ...
+
+    class Survey(Protocol):
+        """What the machine has, as in survey.py."""
+
+        def survey(self) -> Iterable[Finding]: ...
+        def tool_releases(self) -> list[str]: ...
+
+    class Health(Protocol):
+        """What is wrong with the host's parts, as in health.py."""
+
+        def driver(self, kind: str) -> str: ...
+        def daemon(self, program: str) -> bool | None: ...
+        def terminal(self, path: str) -> bool: ...
+        def disk(self, target: str, mode: str, node: str) -> str: ...
+        def bridge(self, name: str) -> str: ...
+        def link(self, interface: str, bridge: str) -> str: ...
 
     class Links(Protocol):
         """Waits for interfaces, as LinkWatch does."""
@@ -116,7 +137,8 @@ if TYPE_CHECKING:
 
 
 _MODULES: Sequence[str] = (
-    *("block", "bridge", "console", "consolelog", "domids", "locks", "scripts", "userdata", "watching"),
+    *("block", "bridge", "console", "consolelog", "domids", "health", "locks", "scripts", "survey", "userdata"),
+    "watching",
 )
 
 
