@@ -7,18 +7,12 @@ from errno import EBUSY, EEXIST, EINVAL, EOVERFLOW, ESRCH
 import pytest
 
 from tests.contract.conftest import RAM, Guests
-from xenvm.errors import HypercallError
+from tests.contract.refusals import refused
 from xenvm.host.hyper import Hypervisor, VcpuContext
 from xenvm.types import DOM0, Domid, KiB
 
 NOBODY = Domid(0x7000)
 ENTRY = VcpuContext(64, 0x40080000, 0x48000000)
-
-
-def refused(errno: int, call: object, *arguments: object) -> None:
-    with pytest.raises(HypercallError) as caught:
-        call(*arguments)  # type: ignore[operator]
-    assert caught.value.errno == errno, str(caught.value)
 
 
 def test_a_new_domain_is_empty_and_paused(hyper: Hypervisor, guests: Guests) -> None:
@@ -62,15 +56,6 @@ def test_exactly_this_domain(hyper: Hypervisor, guests: Guests) -> None:
     assert hyper.domain(Domid(NOBODY - 1)) is None
     assert [info.domid for info in hyper.domains()] == sorted(info.domid for info in hyper.domains())
     assert hyper.domains()[0].domid == DOM0
-
-
-def test_nobody_there(hyper: Hypervisor, guests: Guests) -> None:
-    for call in (hyper.pause, hyper.unpause, hyper.destroy, hyper.resume, hyper.vcpus):
-        refused(ESRCH, call, NOBODY)
-    refused(ESRCH, hyper.shutdown, NOBODY, 0)
-    refused(ESRCH, hyper.set_max_vcpus, NOBODY, 1)
-    refused(ESRCH, hyper.set_max_mem, NOBODY, KiB(1024))
-    refused(ESRCH, hyper.set_entry, NOBODY, ENTRY)
 
 
 def test_pauses_are_counted(hyper: Hypervisor, guests: Guests) -> None:

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.guest.spec import GuestSpec
     from xenvm.host.open import Host
+    from xenvm.ops.create import Options
     from xenvm.types import Domid
 
 
@@ -28,6 +29,7 @@ def create(
     defconfig: str | None,
     hotplug_scripts: bool,
     timing: bool,
+    as_json: bool,
 ) -> int:
     """Creates a guest; returns when it runs (or, with -F, when it is gone)."""
     phases = Phases()
@@ -35,19 +37,17 @@ def create(
     if path is None:
         print("xenvm: create needs a configuration file", file=sys.stderr)
         return USAGE
-    spec = _load(path, settings, quiet)
     from xenvm.guest.blueprint import settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
     from xenvm.ops.signals import Endings
 
-    if dry_run:
-        from xenvm.cli.plan import show
-
-        return show(spec)
-    spec = settled(spec)  # here, because the monitor must make the same guest again
     watch = "foreground" if foreground else "nobody" if no_monitor else "background"
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
+    if dry_run:
+        return _plan(path, settings, options, as_json, quiet)
+    spec = _load(path, settings, quiet)
+    spec = settled(spec)  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)
@@ -61,6 +61,12 @@ def create(
         if foreground:
             monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
+
+
+def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:
+    from xenvm.cli import plan
+
+    return plan.show(path, settings, options, plan.Wanted(as_json=as_json), quiet)
 
 
 def _attach(host: Host, domid: Domid) -> None:

@@ -86,8 +86,26 @@ _CREATE = Command(
         Option(("-f", "--defconfig"), "defconfig", "The configuration file, where CONFIG is not given.", "FILE"),
         Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug scripts for all disks and vifs."),
         Option(("--timing",), "timing", "Print how long each phase took."),
+        Option(("--json",), "as_json", "With -n: print JSON."),
     ),
     (_CONFIG, _SETTINGS),
+)
+
+_PLAN = Command(
+    "plan",
+    "Show all that creating a guest would do, and whether it could be done; do nothing.",
+    "plan:plan",
+    (
+        JSON.replace(help="Print JSON."),
+        Option(("--only",), "only", "Parts: summary,memory,hypercalls,store,dom0,dts.", "PART,...", ""),
+        Option(("-p",), "paused", "The guest is to be left paused after creation."),
+        Option(("--hotplug-scripts",), "hotplug_scripts", "The host's hotplug scripts are to be run."),
+        Option(("--xen",), "xen", "For a host that is not here, with this version of Xen.", "X.Y", ""),
+        Option(("--gic",), "gic", "With --xen: interrupt controller, v2 or v3.", "VERSION", "v3"),
+        Option(("--gpaddr-bits",), "gpaddr_bits", "With --xen: width of guest-physical addresses.", "N", 40, True),
+        Option(("--bits",), "bits", "With --xen: 64 or 32, where the kernel file is not here to say.", "N", 64, True),
+    ),
+    (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
 _LIST = Command(
@@ -119,6 +137,20 @@ _DTB = Command(
     (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
+_CONVERT = Command(
+    "convert",
+    "Convert between xl.cfg and libvirt's domain XML, on any machine.",
+    "convert:convert",
+    (
+        Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE"),
+        Option(("--to",), "to", "xml or cfg (default: the other one).", "LANGUAGE"),
+        Option(
+            ("--arch",), "arch", "Name the architecture, aarch64 or armv7l (libvirt's schema knows neither).", "ARCH"
+        ),
+    ),
+    (Argument("config", "FILE", complete="file"), _SETTINGS),
+)
+
 _CONSOLE = Command(
     "console",
     "Connect to a guest's console.",
@@ -127,8 +159,21 @@ _CONSOLE = Command(
         Option(("-t", "--type"), "kind", "Which console: pv or vuart.", "TYPE"),
         Option(("-n",), "number", "Number of the console.", "N", 0, True),
         Option(("-e",), "escape", "The character that ends the session: ^] unless given.", "CHAR", "^]"),
+        Option(("--tty",), "tty", "Print where the console's terminal is; do not connect."),
     ),
     (_DOMAIN,),
+)
+
+_GC = Command(
+    "gc",
+    "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
+    "leftovers:gc",
+    (
+        Option(("-r", "--remove"), "remove", "Remove these kinds and ids; asks about each where none is given."),
+        Option(("-a", "-y", "--all"), "every", "With --remove: all that is certain, without a question."),
+        JSON,
+    ),
+    (Argument("what", "[KIND|ID]...", required=False, many=True),),
 )
 
 _LAB = Command(
@@ -168,6 +213,7 @@ _LOGS = Command(
 
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
+    _PLAN,
     _LIST,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
@@ -179,6 +225,7 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
+    Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
     Command(
@@ -272,6 +319,8 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
     _DTB,
+    _GC,
+    _CONVERT,
     _STORE,
     _LAB,
 )

@@ -259,13 +259,14 @@ class Hypervisor(Protocol):
 
     def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
         """Fills memory of a domain that is not yet started, from the frame `first` on, with `size` bytes and zeros up
-        to the end of the last page. `read_into` is given one writable view after the other, and fills each."""
+        to the end of the last page. `read_into` is given one writable view after the other, and fills each. EINVAL: no
+        size; EFAULT, or EINVAL where pages are mapped: not RAM."""
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """Cleans and invalidates the caches for guest pages that were written; any count."""
 
     def alloc_unbound(self, domid: Domid, remote: Domid) -> Port:
-        """A port in `domid` that `remote` can bind to."""
+        """A port in `domid` that `remote` can bind to; ESRCH if either is not there."""
 
     def set_params(self, domid: Domid, params: Mapping[int, int]) -> None:
         """Writes HVM parameters, in order."""

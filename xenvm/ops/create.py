@@ -10,7 +10,7 @@ import errno
 import time
 
 from xenbus.errors import StoreClosed, XenbusError
-from xenbus.request import Discard, Introduce
+from xenbus.request import Discard, Introduce, Write
 from xenbus.value import Value
 from xenvm.errors import HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 BACKEND_SECONDS = 40.0
 """How long back ends and the console daemon may take together."""
+CREATING = "creating"
+"""The node below the domain's records that says who creates it, until it is complete."""
 _DOMID_TRIES = 32
 
 
@@ -67,12 +69,13 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
 
 def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
-    phases = phases or Phases()
-    plan = draw(spec, facts_of(host.hyper))
-    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
-    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
-    phases.done("read the configuration")
-    creation = Creation(host, plan, plumbing, phases, options)
+    return carry_out(host, draw(spec, facts_of(host.hyper)), options, phases)
+
+
+def carry_out(host: Host, plan: Blueprint, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
+    """The same for a blueprint that was drawn for this host."""
+    creation = _creation(host, plan, options, phases)
+    creation.phases.done("read the configuration")
     try:
         creation.check()
         creation.run()
@@ -81,8 +84,24 @@ def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Pha
     except BaseException as error:
         creation.undo(error)
         raise
-    phases.done("start")
+    creation.phases.done("start")
     return creation.domid
+
+
+def check_host(host: Host, plan: Blueprint, options: Options = DEFAULTS) -> None:
+    """Refuses what could not be carried out on this host now; nothing but lock files is touched."""
+    creation = _creation(host, plan, options)
+    try:
+        creation.check()
+    finally:
+        creation.leave()
+
+
+def _creation(host: Host, plan: Blueprint, options: Options, phases: Phases | None = None) -> Creation:
+    phases = phases or Phases()
+    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
+    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
+    return Creation(host, plan, plumbing, phases, options)
 
 
 def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
@@ -124,6 +143,12 @@ class Creation:
         _check_memory(self.host.hyper, self.plan)
         self.phases.done("check the host")
 
+    def leave(self) -> list[str]:
+        """Gives up what `check` took, as long as nothing of the guest is in the store; sentences about trouble."""
+        troubles = self.plumbing.undo()
+        self._unlock()
+        return troubles
+
     def run(self) -> None:
         """Everything but the start."""
         hyper, plan = self.host.hyper, self.plan
@@ -141,6 +166,8 @@ class Creation:
         self._connect(rings, self.loader)
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
+        # From here on its vCPU shows that it is complete.
+        self.host.store.batch_checked([Discard(f"/libxl/{self.domid}/{CREATING}")])
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -208,6 +235,7 @@ class Creation:
         # Nothing may be left of a former domain of this number.
         yield from (Discard(who.home), Discard(who.vm), Discard(who.private))
         yield from writes(self._nodes(who, rings))
+        yield Write(f"{who.private}/{CREATING}", self.host.plumbing.locks.claim())
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
         disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
@@ -222,8 +250,7 @@ class Creation:
         if self.loader is not None:
             self.loader.join()
         # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.
-        troubles = self.plumbing.undo()
-        self._unlock()
+        troubles = self.leave()
         try:
             self._drop_spare()
         except HypercallError as second:
