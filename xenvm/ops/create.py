@@ -118,7 +118,9 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options) -> None:
+    def __init__(
+        self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options = DEFAULTS
+    ) -> None:
         self.host, self.plan, self.plumbing, self.phases, self.options = host, plan, plumbing, phases, options
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
