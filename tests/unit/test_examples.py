@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.peerworld import PeerWorld
+from xenvm.host.back import BackDriver
 from xenvm.host.sim import peers
-from xenvm.host.sim.back import BackDriver
 from xenvm.host.sim.behaviour import _WORDS
 
 TOP = Path(__file__).resolve().parents[2]

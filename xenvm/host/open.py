@@ -9,6 +9,7 @@ from xenvm.errors import HostError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenbus.client import Store
+    from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
 
@@ -54,6 +55,12 @@ class Host:
         from xenvm.host import plumbing
 
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
+
+    def back_side(self) -> BackSide:
+        """What a back end of this program may do; HostError where the kernel has no gntdev and evtchn."""
+        from xenvm.host.xen.backside import Dom0Side
+
+        return Dom0Side()
 
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""

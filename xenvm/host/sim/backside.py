@@ -1,4 +1,4 @@
-"""What a back end in domain 0 may do: `BackSide` of sides.py, on the simulated hypervisor."""
+"""What a back end in domain 0 may do: `BackSide` of host.back, on the simulated hypervisor."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from xenvm.host.sim.folder import WorldFolder, usual_folder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenbus.client import Store
+    from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.world import World
@@ -41,6 +42,10 @@ class SimHost(Host):
     def plumbing(self) -> Plumbing:
         """Everything else, simulated as well."""
         return self.world.plumbing
+
+    def back_side(self) -> BackSide:
+        """What a back end may do."""
+        return self.world.back_side()
 
     def reconnect(self) -> None:
         """A new connection to the store."""

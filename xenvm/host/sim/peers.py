@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from xenvm.host.sim.back import BackDriver
+from xenvm.host.back import BackDriver
 from xenvm.host.sim.back_block import block_driver
 from xenvm.host.sim.back_net import NetDriver
 from xenvm.host.sim.consoled import Consoled

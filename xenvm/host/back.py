@@ -1,4 +1,7 @@
-"""What back ends in domain 0 have in common: the driver of one kind, and its devices on a side of the hypervisor."""
+"""Back ends in user space: the driver of one kind, its devices, and what they ask of a hypervisor, real or simulated.
+
+That is little: to map pages which a guest grants, and event channels.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,37 @@ from xenvm.errors import HypercallError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from xenbus.client import Store
     from xenbus.driver import End
-    from xenvm.host.sim.sides import BackSide
+else:
+    Protocol = object
+
+
+class BackSide(Protocol):
+    """What a back end in domain 0 may do; each program has one of its own, as it opens /dev/xen/evtchn and gntdev.
+
+    Failures are HypercallError.
+    """
+
+    def map_grant(self, domid: int, ref: int, readonly: bool = False) -> memoryview:
+        """The 4096 bytes of a page that a guest has granted."""
+
+    def unmap_grant(self, domid: int, ref: int) -> None:
+        """Gives a page back; its view is dead afterwards."""
+
+    def bind(self, domid: int, port: int) -> int:
+        """A local port that is bound to a guest's."""
+
+    def unbind(self, port: int) -> None:
+        """Closes a local port."""
+
+    def notify(self, port: int) -> None:
+        """Sends an event through a local port."""
+
+    def pending(self) -> set[int]:
+        """The local ports of this side that were notified since the last call."""
 
 
 class GuestBackend(Backend):
@@ -54,7 +84,7 @@ class GuestBackend(Backend):
 
 
 class BackDriver:
-    """Serves all devices below ``backend/<kind>`` of domain 0; a peer of the simulated world."""
+    """Serves the devices below ``backend/<kind>`` of domain 0: by host.serve, or as a peer of a simulated world."""
 
     def __init__(
         self, kind: str, store: Store, side: BackSide, make: Callable[[Bus, str], GuestBackend | None]
@@ -71,11 +101,11 @@ class BackDriver:
         return self._bus.ends
 
     def step(self) -> bool:
-        """See Peer."""
+        """Does what can be done now, without waiting; whether it did anything."""
         return self._watcher.step() | self._bus.step(self._side.pending())
 
     def due(self) -> float | None:
-        """See Peer."""
+        """See Peer of host.sim."""
         return None
 
     def close(self) -> None:
