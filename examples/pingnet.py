@@ -1,7 +1,7 @@
 """A network back end on one page: a machine at the other end of the wire that answers ARP and ping, 10.9.0.1.
 
     python3 examples/pingnet.py              # serves the guests of this Xen host, until it is interrupted
-    xenvm device-attach GUEST vif 7 backend-kind=qnic handle=7 mac=00:16:3e:00:00:07
+    xenvm device-attach GUEST vif backend-kind=qnic handle=0 mac=00:16:3e:00:00:07
     guest# ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up; ping 10.9.0.1
 
 The kernel claims ``backend/vif`` for itself; ``qnic`` is free for programs, and the guest's driver sees no difference.

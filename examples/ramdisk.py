@@ -2,7 +2,7 @@
 
     python3 examples/ramdisk.py              # shows the handshake on a simulated host
     python3 examples/ramdisk.py serve        # serves the guests of this Xen host, until it is interrupted
-    xenvm device-attach GUEST vbd 51760 backend-kind=qdisk virtual-device=51760 device-type=disk
+    xenvm device-attach GUEST vbd devid=51760 backend-kind=qdisk virtual-device=51760 device-type=disk
     xenvm device-detach GUEST vbd 51760
 
 The kernel claims ``backend/vbd`` for itself; ``qdisk`` is free for programs, and the guest's driver sees no difference.

@@ -183,8 +183,9 @@ VKBD = DeviceClass(
         word="page-gref event-channel",
         flag="request-abs-pointer request-raw-pointer request-multi-touch",
     ),
-    _back(
-        toolstack="unique-id",
+    _back(toolstack="unique-id")
+    + _nodes(
+        TOOLSTACK,
         flag="feature-disable-keyboard feature-disable-pointer feature-abs-pointer feature-raw-pointer"
         " feature-multi-touch",
         word="multi-touch-width multi-touch-height multi-touch-num-contacts width height",

@@ -126,6 +126,29 @@ _CONSOLE = Command(
     (_DOMAIN,),
 )
 
+_CLASS = Argument("kind", "CLASS")
+_DEVID = Argument("device", "DEVID")
+_VALUES = Argument("values", "[KEY=VALUE]...", required=False, many=True)
+
+_DEVICES = (
+    Command("channel-list", "List the channels of guests.", "classes:channel_list", (JSON,), (_DOMAINS,)),
+    Command(
+        "device-attach",
+        "Give a running guest a device of any class, whose back end somebody serves.",
+        "classes:device_attach",
+        (),
+        (_DOMAIN, _CLASS, _VALUES),
+    ),
+    Command("device-list", "List all devices of guests.", "classes:device_list", (JSON,), (_DOMAINS,)),
+    Command(
+        "device-detach",
+        "Take a device of any class from a running guest.",
+        "classes:device_detach",
+        (_FORCE,),
+        (_DOMAIN, _CLASS, _DEVID),
+    ),
+)
+
 _LAB = Command(
     "lab",
     "A real Xen-on-ARM host in QEMU, on any Linux machine.",
@@ -190,6 +213,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "network-detach", "Take a vif from a running guest.", "devices:network_detach", (_FORCE,), (_DOMAIN, _DEVICE)
     ),
+    *_DEVICES,
     Command("vcpu-list", "List the vCPUs of domains.", "vcpus:vcpu_list", (JSON,), (_DOMAINS,)),
     Command(
         "vcpu-set",

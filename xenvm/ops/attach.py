@@ -91,7 +91,7 @@ class _Attachment:
         (device,) = plumbing.disks(domid) + plumbing.nics(domid)
         try:
             self._device = device
-            store.transact(lambda tx: _nodes(tx, device))
+            store.transact(lambda tx: device_nodes(tx, device))
         except (StoreError, XenvmError):
             self._device = None  # It was refused as a whole.
             raise
@@ -134,7 +134,7 @@ class _Attachment:
         return []
 
 
-def _nodes(tx: Transaction, device: Device) -> list[Request]:
+def device_nodes(tx: Transaction, device: Device) -> list[Request]:
     """All nodes of a device, unless the guest has gone or has such a device."""
     paths = f"/local/domain/{device.domid}/name", f"/libxl/{device.domid}/device", f"{device.record}/backend"
     name, devices, record = map(known, tx.batch([Read(path) for path in paths]))

@@ -1,0 +1,196 @@
+"""The nodes of a guest's other devices, as libxl writes them: channels, 9pfs, vkbd, vdispl, vsnd, pvcalls, any class.
+
+What each node means and who may write it is in :mod:`xenbus.devices`; a test holds the two to each other.
+"""
+
+from __future__ import annotations
+
+from xenbus import devices
+from xenvm.errors import DeviceError
+from xenvm.guest.nodes import CONSOLE_LIMIT, Device
+from xenvm.types import DOM0, Domid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from xenvm.guest.classes import ChannelSpec, P9Spec, SoundParams, VdisplSpec, VkbSpec, VsndSpec
+    from xenvm.guest.nodes import Entries
+    from xenvm.guest.spec import GuestSpec
+
+    Pairs = Iterator[tuple[str, str]]
+
+MAX_CHANNELS = 9
+"""Linux takes the last digit of a console's number for the whole of it, and 0 is the primary console."""
+PLUMBED = {("vbd", "vbd"), ("vif", "vif")}
+"""(front, back) kinds that need more than nodes: loop devices, bridges, scripts."""
+
+
+def other_devices(domid: Domid, spec: GuestSpec, backend: Domid = DOM0) -> list[Device]:
+    """All devices of a guest that are neither disk nor vif nor primary console; back ends in `backend`."""
+    found = [channel_device(domid, number, each, backend) for number, each in enumerate(spec.channels)]
+    found += [p9_device(domid, number, each, backend) for number, each in enumerate(spec.p9s)]
+    found += [vkb_device(domid, number, each, backend) for number, each in enumerate(spec.vkbs)]
+    found += [vdispl_device(domid, number, each, backend) for number, each in enumerate(spec.vdispls)]
+    found += [vsnd_device(domid, number, each, backend) for number, each in enumerate(spec.vsnds)]
+    found += [_device("pvcalls", number, domid, backend) for number, _ in enumerate(spec.pvcalls)]
+    return found
+
+
+def _device(
+    kind: str,
+    devid: int,
+    domid: Domid,
+    backend: Domid,
+    *,
+    back: Entries = (),
+    front: Entries = (),
+    read_only: Entries = (),
+    back_kind: str = "",
+) -> Device:
+    """A device with what all have in common."""
+    return Device(
+        kind,
+        devid,
+        domid,
+        back=(("frontend-id", str(domid)), ("online", "1"), ("state", "1"), *back),
+        front=(("backend-id", str(backend)), ("state", "1"), *front),
+        front_readonly=read_only,
+        backend_domid=backend,
+        back_kind=back_kind,
+    )
+
+
+def channel_device(domid: Domid, number: int, channel: ChannelSpec, backend: Domid = DOM0) -> Device:
+    """The channel of this place in the configuration: the console after it, as the primary one has the number 0."""
+    where = (("path", channel.path),) if channel.path else ()
+    return _device(
+        "console",
+        number + 1,
+        domid,
+        backend,
+        back=(("protocol", "vt100"), ("name", channel.name), ("connection", channel.connection), *where),
+        front=(("protocol", "vt100"),),
+        read_only=(
+            ("name", channel.name),
+            ("limit", CONSOLE_LIMIT),
+            ("type", "ioemu"),
+            ("output", "pty" if channel.connection == "pty" else f"chardev:libxl-channel{number}"),
+            ("tty", ""),
+        ),
+    )
+
+
+def p9_device(domid: Domid, devid: int, p9: P9Spec, backend: Domid = DOM0) -> Device:
+    """A folder of the host."""
+    limits: Entries = ()
+    if p9.type == "xen_9pfsd":
+        counts = (("max-space", p9.max_space), ("max-files", p9.max_files), ("max-open-files", p9.max_open_files))
+        limits = (*((key, str(count or 0)) for key, count in counts), ("auto-delete", str(int(bool(p9.auto_delete)))))
+    return _device(
+        "9pfs",
+        devid,
+        domid,
+        backend,
+        back=(("path", p9.path), ("security_model", p9.security_model), *limits),
+        front=(("tag", p9.tag),),
+        back_kind="xen_9pfs" if p9.type == "xen_9pfsd" else "9pfs",
+    )
+
+
+def vkb_device(domid: Domid, devid: int, vkb: VkbSpec, backend: Domid = DOM0) -> Device:
+    """A keyboard, pointer or touch screen."""
+    kind = "vkbd" if vkb.backend_type == "qemu" else "vinput"
+    return _device("vkbd", devid, domid, backend, back=tuple(_vkb_back_end(vkb)), back_kind=kind)
+
+
+def _vkb_back_end(vkb: VkbSpec) -> Pairs:
+    if vkb.unique_id:
+        yield "unique-id", vkb.unique_id
+    features = ("disable-keyboard", "disable-pointer", "abs-pointer", "raw-pointer", "multi-touch")
+    for feature in features:
+        if getattr(vkb, feature.replace("-", "_")):
+            yield f"feature-{feature}", "1"
+    touch = ("multi-touch-width", "multi-touch-height", "multi-touch-num-contacts") if vkb.multi_touch else ()
+    for size in (*touch, "width", "height"):
+        number = getattr(vkb, size.replace("-", "_"))
+        if number or size in touch:
+            yield size, str(number or 0)
+
+
+def vdispl_device(domid: Domid, devid: int, display: VdisplSpec, backend: Domid = DOM0) -> Device:
+    """A display with its screens."""
+    screens = [("be-alloc", str(int(display.be_alloc)))]
+    for number, screen in enumerate(display.connectors):
+        screens.append((f"{number}/resolution", f"{screen.width}x{screen.height}"))
+        screens.append((f"{number}/unique-id", screen.unique_id))
+    return _device("vdispl", devid, domid, backend, read_only=tuple(screens))
+
+
+def vsnd_device(domid: Domid, devid: int, card: VsndSpec, backend: Domid = DOM0) -> Device:
+    """A sound card; all that is known of it is in the guest's end."""
+    return _device("vsnd", devid, domid, backend, front=tuple(_card(card)))
+
+
+def _card(card: VsndSpec) -> Pairs:
+    for key, name in (("long-name", card.long_name), ("short-name", card.short_name)):
+        if name:
+            yield key, name
+    yield from _sound("", card.params)
+    for number, device in enumerate(card.devices):
+        if device.name:
+            yield f"{number}/name", device.name
+        yield from _sound(f"{number}/", device.params)
+        for place, stream in enumerate(device.streams):
+            path = f"{number}/{place}/"
+            yield f"{path}unique-id", stream.unique_id
+            yield f"{path}type", stream.type
+            yield from _sound(path, stream.params)
+
+
+def _sound(path: str, params: SoundParams) -> Pairs:
+    if params.sample_rates:
+        yield f"{path}sample-rates", ",".join(map(str, params.sample_rates))
+    if params.sample_formats:
+        yield f"{path}sample-formats", ",".join(params.sample_formats)
+    for key in ("channels-min", "channels-max", "buffer-size"):
+        if number := getattr(params, key.replace("-", "_")):
+            yield f"{path}{key}", str(number)
+
+
+def any_device(
+    kind: str, devid: int, domid: Domid, values: Mapping[str, str], *, back_kind: str = "", backend: Domid = DOM0
+) -> Device:
+    """A device of any class from the values of its toolstack's nodes, each written where its class has it.
+
+    DeviceError for a class, or a node, that there is not, and for what has commands of its own.
+    """
+    name, described = f"{kind} {devid}", devices.CLASSES.get(kind)
+    if described is None:
+        raise DeviceError(name, f"there are {', '.join(devices.CLASSES)}, and no other classes")
+    if (kind, back_kind or kind) in PLUMBED or (kind == "console" and not devid):
+        raise DeviceError(name, "it needs more than its nodes: use block-attach, network-attach or channel in a config")
+    front: list[tuple[str, str]] = []
+    read_only, back = list(front), list(front)
+    for key, value in values.items():
+        ends = [described.find(side, key) for side in (devices.FRONT, devices.BACK)]
+        wanted = [end is not None and end.writer == devices.TOOLSTACK for end in ends]
+        if not any(wanted) or key in _COMMON:
+            raise DeviceError(name, f"`{key}' is no node that a toolstack writes for a {kind}")
+        if wanted[0] and ends[0] is not None:
+            (front if ends[0].guest_may_write else read_only).append((key, value))
+        if wanted[1]:
+            back.append((key, value))
+    return _device(
+        kind,
+        devid,
+        domid,
+        backend,
+        back=tuple(back),
+        front=tuple(front),
+        read_only=tuple(read_only),
+        back_kind=back_kind,
+    )
+
+
+_COMMON = ("backend", "backend-id", "state", "frontend", "frontend-id", "online")
