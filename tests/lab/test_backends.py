@@ -1,0 +1,78 @@
+"""Back ends in user space, written on the library: a guest's own Linux uses what Python programs in dom0 serve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.dom0 import Dom0
+from tests.lab.test_hotplug import VIF_IS_THERE, ask
+
+NAME = "served"
+MAC = "00:16:3e:00:00:07"
+PROGRAMS = {"qdisk": ["examples/ramdisk.py", "serve"], "qnic": ["examples/pingnet.py"]}
+
+# Starts a program that outlives the command, and waits until it says that it serves.
+_START = """
+cd /mnt/xenvm; log=$1; shift
+PYTHONPATH=/mnt/xenvm:/mnt/deps setsid python3 "$@" >"$log" 2>&1 </dev/null &
+echo $!
+exec >&-; until grep -q serving "$log"; do kill -0 $! || exit 1; sleep 0.2; done
+"""
+
+
+@pytest.fixture(scope="module")
+def guest(dom0: Dom0) -> Iterator[Dom0]:
+    """A running guest, and the programs that serve it."""
+    before, pids = dom0.traces(), []
+    try:
+        for kind, words in PROGRAMS.items():
+            pids.append(dom0.ok(["bash", "-c", _START, "start", f"/root/{kind}.log", *words]).strip())
+        dom0.xenvm("create", dom0.config(NAME))
+        dom0.console(NAME, "xenvm-guest: ready")
+        yield dom0
+        dom0.xenvm("destroy", NAME)
+        assert dom0.traces() == before
+    finally:
+        dom0.destroy_all()
+        dom0.run(["kill", *pids])
+
+
+def states(dom0: Dom0) -> dict[str, tuple[int, int]]:
+    """States of guest's end and back end by class, without the console."""
+    found = json.loads(dom0.xenvm("device-list", "--json", NAME))["devices"]
+    return {row["class"]: (row["frontend_state"], row["backend_state"]) for row in found if row["class"] != "console"}
+
+
+def test_a_disk_of_a_program(guest: Dom0) -> None:
+    before = guest.traces()
+    guest.xenvm(
+        *("device-attach", NAME, "vbd", "devid=51760", "backend-kind=qdisk"),
+        *("virtual-device=51760", "device-type=disk"),
+    )
+    copy = (
+        "until [ -e /dev/xvdd ]; do usleep 100000; done; dd if=/dev/urandom of=/tmp/r bs=1024 count=300 2>/dev/null;"
+        " dd if=/tmp/r of=/dev/xvdd bs=1024 conv=fsync 2>/dev/null; echo 3 >/proc/sys/vm/drop_caches;"
+        " dd if=/dev/xvdd bs=1024 count=300 2>/dev/null | cmp - /tmp/r && echo same-$((1 + 1))"
+    )
+    ask(guest, copy, "^same-2", name=NAME)
+    assert states(guest) == {"vbd": (4, 4)}
+    guest.xenvm("device-detach", NAME, "vbd", "51760")
+    ask(guest, "echo gone-$(ls /sys/block | grep -c xvdd)", "^gone-0", name=NAME)
+    assert guest.traces() == before
+
+
+def test_a_network_of_a_program(guest: Dom0) -> None:
+    before = guest.traces()
+    guest.xenvm("device-attach", NAME, "vif", "backend-kind=qnic", "handle=0", f"mac={MAC}")
+    ping = (
+        f"{VIF_IS_THERE}; ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up;"
+        " ping -c 4 -s 1400 -w 60 10.9.0.1 && echo pong-$((1 + 1))"
+    )
+    ask(guest, ping, "^pong-2", name=NAME)
+    assert states(guest) == {"vif": (4, 4)}
+    guest.xenvm("device-detach", NAME, "vif", "0")
+    ask(guest, "echo gone-$(ls /sys/class/net | grep -c eth0)", "^gone-0", name=NAME)
+    assert guest.traces() == before
