@@ -66,9 +66,8 @@ def main() -> None:
     from xenvm.host.serve import serve
 
     with Host() as host:
-        side = host.back_side()
         print("serving backend/qnic", flush=True)
-        serve(BackDriver("qnic", host.store, side, PingNet.probe), host.store, [side])
+        serve(BackDriver("qnic", host.store, host.back_side(), PingNet.probe))
 
 
 if __name__ == "__main__":

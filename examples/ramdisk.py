@@ -79,9 +79,8 @@ def serve_real() -> None:
     from xenvm.host.serve import serve
 
     with Host() as host:
-        side = host.back_side()
         print("serving backend/qdisk", flush=True)
-        serve(BackDriver("qdisk", host.store, side, RamDisk.probe), host.store, [side])
+        serve(BackDriver("qdisk", host.store, host.back_side(), RamDisk.probe))
 
 
 def demonstrate() -> None:

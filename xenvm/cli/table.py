@@ -149,6 +149,8 @@ _DEVICES = (
     ),
 )
 
+_SERVE = Command("serve", "Serve the channels of this host's guests, until a signal.", "serve:serve")
+
 _LAB = Command(
     "lab",
     "A real Xen-on-ARM host in QEMU, on any Linux machine.",
@@ -252,6 +254,7 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
     _DTB,
+    _SERVE,
     _STORE,
     _LAB,
 )

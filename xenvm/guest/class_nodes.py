@@ -6,15 +6,16 @@ What each node means and who may write it is in :mod:`xenbus.devices`; a test ho
 from __future__ import annotations
 
 from xenbus import devices
-from xenvm.errors import DeviceError
+from xenvm.errors import ConfigError, DeviceError
 from xenvm.guest.nodes import CONSOLE_LIMIT, Device
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
-    from xenvm.guest.classes import ChannelSpec, P9Spec, SoundParams, VdisplSpec, VkbSpec, VsndSpec
+    from xenvm.guest.classes import ChannelSpec, P9Spec, PvcallsSpec, SoundParams, VdisplSpec, VkbSpec, VsndSpec
     from xenvm.guest.nodes import Entries
     from xenvm.guest.spec import GuestSpec
 
@@ -22,18 +23,23 @@ if TYPE_CHECKING:
 
 MAX_CHANNELS = 9
 """Linux takes the last digit of a console's number for the whole of it, and 0 is the primary console."""
+NOT_AWAITED = ("console", "vkbd")
+"""Classes whose back end may come when it likes: their front ends do not wait for it either."""
 PLUMBED = {("vbd", "vbd"), ("vif", "vif")}
 """(front, back) kinds that need more than nodes: loop devices, bridges, scripts."""
 
 
-def other_devices(domid: Domid, spec: GuestSpec, backend: Domid = DOM0) -> list[Device]:
-    """All devices of a guest that are neither disk nor vif nor primary console; back ends in `backend`."""
-    found = [channel_device(domid, number, each, backend) for number, each in enumerate(spec.channels)]
-    found += [p9_device(domid, number, each, backend) for number, each in enumerate(spec.p9s)]
-    found += [vkb_device(domid, number, each, backend) for number, each in enumerate(spec.vkbs)]
-    found += [vdispl_device(domid, number, each, backend) for number, each in enumerate(spec.vdispls)]
-    found += [vsnd_device(domid, number, each, backend) for number, each in enumerate(spec.vsnds)]
-    found += [_device("pvcalls", number, domid, backend) for number, _ in enumerate(spec.pvcalls)]
+def other_devices(domid: Domid, spec: GuestSpec, find: Callable[[str], Domid]) -> list[Device]:
+    """All devices of a guest that are neither disk nor vif nor primary console.
+
+    `find` gives the domid of a back end's domain by what the configuration calls it; ConfigError.
+    """
+    if len(spec.channels) > MAX_CHANNELS:
+        raise ConfigError(f"{len(spec.channels)} channels are too many: Linux has {MAX_CHANNELS}", source=spec.source)
+    found = []
+    for kind, make in _MAKERS.items():
+        for number, each in enumerate(getattr(spec, kind)):
+            found.append(make(domid, number, each, find(each.backend)))
     return found
 
 
@@ -193,4 +199,18 @@ def any_device(
     )
 
 
+def pvcalls_device(domid: Domid, devid: int, _spec: PvcallsSpec, backend: Domid = DOM0) -> Device:
+    """The guest's sockets; there is nothing to say of them."""
+    return _device("pvcalls", devid, domid, backend)
+
+
+_MAKERS: dict[str, Callable[[Domid, int, Any, Domid], Device]] = {
+    "channels": channel_device,
+    "p9s": p9_device,
+    "vkbs": vkb_device,
+    "vdispls": vdispl_device,
+    "vsnds": vsnd_device,
+    "pvcalls": pvcalls_device,
+}
+"""By the field of the specification."""
 _COMMON = ("backend", "backend-id", "state", "frontend", "frontend-id", "online")

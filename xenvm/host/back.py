@@ -14,7 +14,7 @@ from xenvm.errors import HypercallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Protocol
 
     from xenbus.client import Store
@@ -28,6 +28,9 @@ class BackSide(Protocol):
 
     Failures are HypercallError.
     """
+
+    def fileno(self) -> int:
+        """For selectors: readable while `pending` would give a port; -1 where a simulated world does the waiting."""
 
     def map_grant(self, domid: int, ref: int, readonly: bool = False) -> memoryview:
         """The 4096 bytes of a page that a guest has granted."""
@@ -91,7 +94,7 @@ class BackDriver:
     ) -> None:
         self.messages: list[str] = []
         """What went wrong with devices, oldest first, the last few."""
-        self._side, self._make = side, make
+        self.store, self.side, self._make = store, side, make
         self._watcher = Watcher(store)
         self._bus = Bus(self._watcher, f"backend/{kind}", self._probe, self._report)
 
@@ -102,11 +105,15 @@ class BackDriver:
 
     def step(self) -> bool:
         """Does what can be done now, without waiting; whether it did anything."""
-        return self._watcher.step() | self._bus.step(self._side.pending())
+        return self._watcher.step() | self._bus.step(self.side.pending())
 
     def due(self) -> float | None:
         """See Peer of host.sim."""
         return None
+
+    def descriptors(self) -> Mapping[int, int]:
+        """What else to wait for now: descriptors, and which events of theirs (select.POLLIN and so on)."""
+        return {}
 
     def close(self) -> None:
         """Gives up all that is mapped; the front ends are not told, another driver can go on."""
@@ -115,7 +122,7 @@ class BackDriver:
     def _probe(self, bus: Bus, path: str) -> GuestBackend | None:
         end = self._make(bus, path)
         if end is not None:
-            end.side = self._side
+            end.side = self.side
         return end
 
     def _report(self, message: str) -> None:

@@ -21,6 +21,10 @@ class Dom0:
         self._mapped: dict[tuple[int, int], tuple[SimDomain, list[memoryview]]] = {}
         self._ports: set[int] = set()
 
+    def fileno(self) -> int:
+        """None: the world waits."""
+        return -1
+
     def map_grant(self, domid: int, ref: int, readonly: bool = False) -> memoryview:
         """The 4096 bytes of a page that a guest has granted."""
         domain = self._hyper.all.get(Domid(domid))
