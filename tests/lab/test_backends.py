@@ -23,6 +23,18 @@ exec >&-; until grep -q serving "$log"; do kill -0 $! || exit 1; sleep 0.2; done
 """
 
 
+# A guest that writes, by packets of its own, whatever it likes into its front ends, for as long as it lives.
+_HOSTILE = r"""
+w() { n=$((${#1} + ${#2} + 1)); printf "\\013\\0\\0\\0\\001\\0\\0\\0\\0\\0\\0\\0$(printf '\\%03o\\%03o' \
+$((n & 255)) $((n >> 8)))\\0\\0%s\\0%s" "$1" "$2" >&3; }
+exec 3<>/dev/xen/xenbus
+cat <&3 >/dev/null &
+B=$(printf %2000s | tr ' ' A)
+while :; do for d in vbd/51712 vbd/51728 vif/0 vif/1 vbd/1 x/y; do for v in VICTIM /libxl/0 -1 6 99999999999999999999 $B; do
+for k in backend backend-id state event-channel ring-ref mac frontend; do w device/$d/$k $v; done; done; done; done &
+"""
+
+
 @pytest.fixture(scope="module")
 def guest(dom0: Dom0) -> Iterator[Dom0]:
     """A running guest, and the programs that serve it."""
@@ -76,3 +88,35 @@ def test_a_network_of_a_program(guest: Dom0) -> None:
     guest.xenvm("device-detach", NAME, "vif", "0")
     ask(guest, "echo gone-$(ls /sys/class/net | grep -c eth0)", "^gone-0", name=NAME)
     assert guest.traces() == before
+
+
+def test_a_guest_that_rewrites_its_nodes(guest: Dom0) -> None:
+    """Whatever it says in its front ends, its neighbour's devices, and all other nodes, stay as they are."""
+    before, disks = guest.traces(), [guest.disk("mine"), guest.disk("theirs")]
+    guest.xenvm("create", "-p", guest.config("quiet", disk=[f"{disks[1]},raw,xvda,rw"], vif=["bridge=xenbr0"]))
+    victim = f"/local/domain/0/backend/vbd/{guest.domains()['quiet']['domid']}/51712"
+    between, quiet = guest.traces(), others(guest)
+    guest.lab.write("/root/hostile.sh", _HOSTILE.replace("VICTIM", victim))
+    type_script(guest)
+    for kind, device, value in (
+        ("block", "xvdb", f"{disks[0]},raw,xvdb,rw"),
+        ("network", "0", "bridge=xenbr0"),
+    ):
+        guest.xenvm(f"{kind}-attach", NAME, value)
+        guest.log("/root/wild.log", "backend", timeout=60)
+        rows = json.loads(guest.xenvm(f"{kind}-list", "--json", NAME))["devices"]
+        assert [row["backend"].split("/")[6] for row in rows] == [str(guest.domains()[NAME]["domid"])]
+        guest.run(["xenvm", f"{kind}-detach", NAME, device])
+        guest.run(["xenvm", f"{kind}-detach", "--force", NAME, device])
+        assert others(guest) == quiet
+    assert guest.traces() == between
+    guest.xenvm("destroy", "quiet")
+    assert guest.traces() == before
+
+
+def others(dom0: Dom0) -> list[str]:
+    """All nodes with their values and permissions, but those of the guest that is hostile."""
+    domid = dom0.domains()[NAME]["domid"]
+    own = (f"/local/domain/{domid}", f"/libxl/{domid}/", f"/vm/{dom0.domains()[NAME]['uuid']}")
+    lines = dom0.store("/").splitlines()
+    return [line for line in lines if not line.startswith(own) and f"/{domid}" not in line.split(" = ")[0]]

@@ -6,9 +6,8 @@ import sys
 
 from xenbus.bus import state_name
 from xenbus.parse import parse_state
-from xenvm.cli.run import USAGE
+from xenvm.cli.run import USAGE, open_host
 from xenvm.errors import DeviceError
-from xenvm.host.open import open_host
 from xenvm.ops import names
 
 TYPE_CHECKING = False
