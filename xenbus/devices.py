@@ -156,7 +156,7 @@ CONSOLE = DeviceClass(
         *_nodes(TOOLSTACK, text="name type output", number="limit"),
         *_nodes(BACK, path="tty"),
     ),
-    _back(toolstack="protocol name connection path"),
+    _back(toolstack="protocol name connection path", path="tty"),
 )
 """Consoles 1 to 9, which are also called channels; the primary console knows no states."""
 NINEPFS = DeviceClass(

@@ -12,7 +12,11 @@ from tests.lab.test_hotplug import VIF_IS_THERE, ask
 
 NAME = "served"
 MAC = "00:16:3e:00:00:07"
-PROGRAMS = {"qdisk": ["examples/ramdisk.py", "serve"], "qnic": ["examples/pingnet.py"]}
+PROGRAMS = {
+    "qdisk": ["examples/ramdisk.py", "serve"],
+    "qnic": ["examples/pingnet.py"],
+    "channels": ["-m", "xenvm", "serve"],
+}
 
 # Starts a program that outlives the command, and waits until it says that it serves.
 _START = """
@@ -25,14 +29,18 @@ exec >&-; until grep -q serving "$log"; do kill -0 $! || exit 1; sleep 0.2; done
 
 # A guest that writes, by packets of its own, whatever it likes into its front ends, for as long as it lives.
 _HOSTILE = r"""
-w() { n=$((${#1} + ${#2} + 1)); printf "\\013\\0\\0\\0\\001\\0\\0\\0\\0\\0\\0\\0$(printf '\\%03o\\%03o' \
-$((n & 255)) $((n >> 8)))\\0\\0%s\\0%s" "$1" "$2" >&3; }
+w() { n=$((${#1} + ${#2} + 1)); printf "\013\0\0\0\001\0\0\0\0\0\0\0$(printf '\\%03o\\%03o' $((n & 255)) $((n >> 8)))\0\0%s\0%s" "$1" "$2" >&3; }
 exec 3<>/dev/xen/xenbus
 cat <&3 >/dev/null &
 B=$(printf %2000s | tr ' ' A)
-while :; do for d in vbd/51712 vbd/51728 vif/0 vif/1 vbd/1 x/y; do for v in VICTIM /libxl/0 -1 6 99999999999999999999 $B; do
-for k in backend backend-id state event-channel ring-ref mac frontend; do w device/$d/$k $v; done; done; done; done &
+K="backend backend-id state event-channel ring-ref mac frontend wild"
+V="VICTIM /libxl/0 -1 6 99999999999999999999 $B"
+D="vbd/51712 vbd/51728 vif/0 vif/1 vbd/1 x/y"
+while :; do for d in $D; do for v in $V; do for k in $K; do w device/$d/$k $v; done; done; done; done &
 """
+
+# Waits until the guest has written a node that no driver has.
+_REWRITTEN = 'for n in $(seq 300); do xenstore-ls "$1" | grep -q wild && exit; sleep 0.2; done; exit 1'
 
 
 @pytest.fixture(scope="module")
@@ -90,20 +98,46 @@ def test_a_network_of_a_program(guest: Dom0) -> None:
     assert guest.traces() == before
 
 
+def test_a_channel(guest: Dom0) -> None:
+    """What is said at one end is heard at the other, both ways; xl lists it as we do."""
+    before = guest.traces()
+    guest.xenvm("device-attach", NAME, "console", "name=talk", "connection=pty", "type=ioemu", "output=pty")
+    ask(guest, "until [ -e /dev/hvc1 ]; do usleep 100000; done; echo there-$((1 + 1))", "^there-2", name=NAME)
+    (row,) = json.loads(guest.xenvm("channel-list", "--json", NAME))["devices"]
+    tty = f"{row['frontend']}/tty"
+    ask(
+        guest,
+        "stty -F /dev/hvc1 raw -echo; (read l </dev/hvc1; echo heard-$l >/dev/hvc1) & echo on-$$",
+        "^on-",
+        name=NAME,
+    )
+    talk = f'exec 3<>"$(xenstore-read {tty})"; echo hello >&3; timeout 60 head -n 1 <&3'
+    assert guest.ok(["bash", "-c", talk]).strip() == "heard-hello"
+    assert guest.xenvm("channel-list", NAME) == guest.xl("channel-list", NAME)
+    guest.xenvm("device-detach", NAME, "console", "1")
+    assert guest.traces() == before
+
+
 def test_a_guest_that_rewrites_its_nodes(guest: Dom0) -> None:
     """Whatever it says in its front ends, its neighbour's devices, and all other nodes, stay as they are."""
     before, disks = guest.traces(), [guest.disk("mine"), guest.disk("theirs")]
     guest.xenvm("create", "-p", guest.config("quiet", disk=[f"{disks[1]},raw,xvda,rw"], vif=["bridge=xenbr0"]))
+    domid = guest.domains()[NAME]["domid"]
     victim = f"/local/domain/0/backend/vbd/{guest.domains()['quiet']['domid']}/51712"
     between, quiet = guest.traces(), others(guest)
-    guest.lab.write("/root/hostile.sh", _HOSTILE.replace("VICTIM", victim))
-    type_script(guest)
+    for line in _HOSTILE.strip().replace("VICTIM", victim).splitlines():
+        ask(
+            guest,
+            f"{line} echo next-$((1 + 1))" if line.endswith("&") else f"{line}; echo next-$((1 + 1))",
+            "^next-2",
+            name=NAME,
+        )
     for kind, device, value in (
         ("block", "xvdb", f"{disks[0]},raw,xvdb,rw"),
         ("network", "0", "bridge=xenbr0"),
     ):
         guest.xenvm(f"{kind}-attach", NAME, value)
-        guest.log("/root/wild.log", "backend", timeout=60)
+        guest.ok(["bash", "-c", _REWRITTEN, "wait", f"/local/domain/{domid}/device"])
         rows = json.loads(guest.xenvm(f"{kind}-list", "--json", NAME))["devices"]
         assert [row["backend"].split("/")[6] for row in rows] == [str(guest.domains()[NAME]["domid"])]
         guest.run(["xenvm", f"{kind}-detach", NAME, device])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from xenbus.bus import state_name
-from xenbus.parse import parse_state
+from xenbus.parse import parse_state, parse_text
 from xenvm.cli.run import USAGE, open_host
 from xenvm.errors import DeviceError
 from xenvm.ops import names
@@ -92,17 +92,19 @@ def _list(command: str, domains: tuple[str, ...], as_json: bool, header: str) ->
 
 
 def _ttys(host: Host, found: list[Attached]) -> dict[str, str]:
-    """The terminals of channels by their front ends: written by the back end, the guest only reads them."""
-    from xenbus.parse import parse_text
-    from xenbus.request import Read
-    from xenvm.ops.records import known
+    """The terminals of channels by their front ends. A node that the guest has made there itself says nothing."""
+    from xenbus.request import GetPerms, Read
 
-    replies = host.store.batch([Read(f"{device.record.frontend}/tty") for device in found])
-    values = [known(reply) for reply in replies]
+    paths = [device.record.frontend for device in found]
+    replies = host.store.batch([request(f"{path}/tty") for path in paths for request in (Read, GetPerms)])
     return {
-        device.record.frontend: parse_text(value) or "" if isinstance(value, bytes) else ""
-        for device, value in zip(found, values, strict=True)
+        path: _terminal(value, perms) for path, value, perms in zip(paths, replies[0::2], replies[1::2], strict=True)
     }
+
+
+def _terminal(value: object, perms: object) -> str:
+    ours = isinstance(value, bytes) and isinstance(perms, tuple) and not perms[0].domid
+    return (parse_text(value) or "") if ours and isinstance(value, bytes) else ""
 
 
 def _channel_row(device: Attached, ttys: dict[str, str]) -> str:

@@ -177,7 +177,9 @@ def any_device(
     if (kind, back_kind or kind) in PLUMBED or (kind == "console" and not devid):
         raise DeviceError(name, "it needs more than its nodes: use block-attach, network-attach or channel in a config")
     front: list[tuple[str, str]] = []
-    read_only, back = list(front), list(front)
+    # A guest that made this node itself could lead a console client to any terminal of the host.
+    read_only = [("tty", "")] if kind == "console" else list(front)
+    back = list(front)
     for key, value in values.items():
         ends = [described.find(side, key) for side in (devices.FRONT, devices.BACK)]
         wanted = [end is not None and end.writer == devices.TOOLSTACK for end in ends]

@@ -50,7 +50,7 @@ class ChannelBack(GuestBackend):
         return None if basename(path) == "0" else super().probe(bus, path)
 
     def connect(self) -> Mapping[str, object]:
-        """Maps the ring, opens the other end, and tells the guest's tools of its terminal."""
+        """Maps the ring, opens the other end, and tells where it is: here, and where console clients look."""
         ref, port = self.read_peer("ring-ref", "port")
         self._end = self._open()
         self._ref, page = self.map_ring(ref)
@@ -58,7 +58,7 @@ class ChannelBack(GuestBackend):
         self.bind_port(port)
         self.store.transact(self._tell_terminal(self._end.name))
         self.bus.kick(self)
-        return {}
+        return {"tty": self._end.name}
 
     def _open(self) -> ChannelEnd:
         connection, path = map(parse_text, self.read("connection", "path"))
@@ -70,8 +70,8 @@ class ChannelBack(GuestBackend):
 
     def _tell_terminal(self, name: str) -> Any:
         def body(tx: Transaction) -> list[Request]:
-            # Of a device that goes at this moment nothing must come back.
-            there = tx.read_or_none(f"{self.peer}/state") is not None
+            # The toolstack made it, so it is not the guest's; of a device that goes now nothing must come back.
+            there = tx.read_or_none(f"{self.peer}/tty") is not None
             return [Write(f"{self.peer}/tty", name)] if name and there else []
 
         return body
