@@ -29,7 +29,8 @@ exec >&-; until grep -q serving "$log"; do kill -0 $! || exit 1; sleep 0.2; done
 
 # A guest that writes, by packets of its own, whatever it likes into its front ends, for as long as it lives.
 _HOSTILE = r"""
-w() { n=$((${#1} + ${#2} + 1)); printf "\013\0\0\0\001\0\0\0\0\0\0\0$(printf '\\%03o\\%03o' $((n & 255)) $((n >> 8)))\0\0%s\0%s" "$1" "$2" >&3; }
+H="\013\0\0\0\001\0\0\0\0\0\0\0"
+w() { n=$((${#1} + ${#2} + 1)); printf "$H$(printf '\\%03o\\%03o' $((n & 255)) $((n >> 8)))\0\0%s\0%s" "$1" "$2" >&3; }
 exec 3<>/dev/xen/xenbus
 cat <&3 >/dev/null &
 B=$(printf %2000s | tr ' ' A)

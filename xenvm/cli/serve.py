@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from xenvm.cli.run import open_host
 
 
@@ -10,4 +12,4 @@ def serve() -> None:
     from xenvm.ops.serving import run
 
     with open_host() as host:
-        run(host)
+        run(host, ready=lambda: print("xenvm: serving channels", file=sys.stderr, flush=True))

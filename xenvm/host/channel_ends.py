@@ -82,6 +82,9 @@ class Socket:
         before = os.umask(0o177)
         try:
             self._listener.bind(path)
+        except OSError:
+            self._listener.close()
+            raise
         finally:
             os.umask(before)
         self._listener.listen(1)

@@ -56,8 +56,8 @@ def background() -> None:
         run(host)
 
 
-def run(host: Host, ended: Callable[[], bool] = lambda: False) -> None:
-    """Serves this host's guests until it has `ended`; HostError if another process does."""
+def run(host: Host, ready: Callable[[], object] = lambda: None) -> None:
+    """Serves this host's guests, and says when it is `ready`; HostError if another process does."""
     from xenbus.client import connect
     from xenvm.host.channel import ChannelDriver
     from xenvm.host.serve import serve
@@ -68,7 +68,9 @@ def run(host: Host, ended: Callable[[], bool] = lambda: False) -> None:
     if lock is None:
         raise HostError("another process serves this host's channels already")
     with lock, connect() as store:
-        serve(ChannelDriver(store, host.back_side()), ended=ended)
+        driver = ChannelDriver(store, host.back_side())
+        ready()
+        serve(driver)
 
 
 def _lock() -> FileLock | None:
