@@ -41,7 +41,7 @@ def test_lists(guest: FakeHost, xenvm: Xenvm) -> None:
         guest.store.put(path, value)
     assert xenvm("channel-list", "g")[1].splitlines() == [
         "Idx BE state evt-ch ring-ref connection                               ",
-        "1   0  4     9      -1       pty        /dev/pts/3                      ",
+        "1   0  4     9      -1       pty        /dev/pts/3                     ",
     ]
     rows = [line.split() for line in xenvm("device-list", "g")[1].splitlines()]
     assert rows[0] == ["Class", "Idx", "BE", "guest", "back", "end", "BE-path"]
@@ -62,7 +62,7 @@ def test_lists(guest: FakeHost, xenvm: Xenvm) -> None:
         (["vdispl", "backend-kind=../x"], 2, "backend-kind=../x"),
         (["vfb"], 9, "there are vbd"),
         (["vbd"], 9, "block-attach"),
-        (["vdispl", "backend=nobody"], 4, "nobody is an invalid domain"),
+        (["vdispl", "backend=nobody"], 3, "nobody is an invalid domain"),
     ],
 )
 def test_what_is_refused(guest: FakeHost, xenvm: Xenvm, words: list[str], code: int, reason: str) -> None:
