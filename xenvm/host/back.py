@@ -8,7 +8,7 @@ from __future__ import annotations
 from xenbus.devicebus import Bus
 from xenbus.driver import Backend
 from xenbus.errors import DeviceFault, StoreError
-from xenbus.parse import parse_word
+from xenbus.parse import parse_word, shown
 from xenbus.watcher import Watcher
 from xenvm.errors import HypercallError
 
@@ -65,6 +65,14 @@ class GuestBackend(Backend):
         if ref is None:
             raise DeviceFault(f"{self.peer} has no sensible reference to a ring")
         return ref, self.side.map_grant(self.remote, ref)
+
+    def count_queues(self, offered: int = 1) -> int:
+        """How many queues the front end uses, 1 where it does not say; DeviceFault if that is none or too many."""
+        (untrusted,) = self.read_peer("multi-queue-num-queues")
+        count = 1 if untrusted is None else parse_word(untrusted)
+        if count is None or not 1 <= count <= offered:
+            raise DeviceFault(f"{self.peer} asks for {shown(untrusted)} queues, where {offered} can be had")
+        return count
 
     def bind_port(self, untrusted_port: bytes | None) -> None:
         """Binds to the front end's event channel."""

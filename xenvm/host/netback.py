@@ -56,6 +56,7 @@ class NetBackend(GuestBackend):
         tx, rx, port, copying = self.read_peer(*names)
         if not parse_bool(copying):
             raise DeviceFault(f"{self.peer} does not ask for copying")
+        self.count_queues()
         rings = []
         for untrusted_ref, size in ((tx, netif.TX_SLOT_SIZE), (rx, netif.RX_SLOT_SIZE)):
             ref, page = self.map_ring(untrusted_ref)
