@@ -112,7 +112,7 @@ def test_a_channel(guest: Dom0) -> None:
         "^on-",
         name=NAME,
     )
-    talk = f'exec 3<>"$(xenstore-read {tty})"; echo hello >&3; timeout 60 head -n 1 <&3'
+    talk = f'exec 3<>"$(xenstore-read {tty})"; echo hello >&3; timeout --foreground 60 grep -a -m 1 -o heard-hello <&3'
     assert guest.ok(["bash", "-c", talk]).strip() == "heard-hello"
     assert guest.xenvm("channel-list", NAME) == guest.xl("channel-list", NAME)
     guest.xenvm("device-detach", NAME, "console", "1")

@@ -12,39 +12,46 @@ from xenvm.ops import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenvm.guest.nodes import Device
     from xenvm.host.open import Host
     from xenvm.ops.devices import Attached
 
 _CHANNEL_HEADER = f"{'Idx':<3} {'BE':<2} {'state':<5} {'evt-ch':<6} {'ring-ref':>8} {'connection':<10} {'':<30}"
-_DEVICE_HEADER = f"{'Class':<8} {'Idx':<6} {'BE':<3} {'guest':<14} {'back end':<14} BE-path"
+DEVICE_HEADER = f"{'Class':<8} {'Idx':<6} {'BE':<3} {'guest':<14} {'back end':<14} BE-path"
 
 
 def device_attach(domain: str, kind: str, values: tuple[str, ...]) -> int:
     """Gives a running guest a device of any class."""
+    given = dict(value.partition("=")[::2] for value in values)
+    wrong = next((value for value in values if "=" not in value), None)
+    if wrong is not None or len(given) < len(values):
+        return usage(f"device-attach takes KEY=VALUE, each key once, not {wrong or ' '.join(values)}")
+    return attach(domain, kind, given)
+
+
+def attach(domain: str, kind: str, given: dict[str, str], *, wait: bool = True) -> int:
+    """Gives a running guest a device by the values of its nodes, and devid, backend and backend-kind among them."""
     from xenvm.guest.class_nodes import any_device
     from xenvm.ops.attach import CHOOSE
     from xenvm.ops.attach_class import attach_device
     from xenvm.ops.signals import Endings
     from xenvm.types import Domid
 
-    given = dict(value.partition("=")[::2] for value in values)
-    wrong = next((value for value in values if "=" not in value), None)
-    if wrong is not None or len(given) < len(values):
-        return _usage(f"device-attach takes KEY=VALUE, each key once, not {wrong or ' '.join(values)}")
-    chosen, backend, back_kind = given.pop("devid", ""), given.pop("backend", "0"), given.pop("backend-kind", "")
+    chosen, backend, back_kind = given.pop("devid", ""), given.pop("backend", ""), given.pop("backend-kind", "")
     if chosen and not (chosen.isascii() and chosen.isdecimal() and len(chosen) < 10):
-        return _usage(f"devid={chosen}: the number of a device is decimal")
+        return usage(f"devid={chosen}: the number of a device is decimal")
     if back_kind and not back_kind.replace("_", "").replace("-", "").isalnum():
-        return _usage(f"backend-kind={back_kind}: a kind is a name such as qdisk")
+        return usage(f"backend-kind={back_kind}: a kind is a name such as qdisk")
     devid = int(chosen) if chosen else CHOOSE
     with open_host() as host, Endings():
-        info, served = names.find_guest(host, domain), Domid(names.find(host, backend).domid)
+        info, served = names.find_guest(host, domain), Domid(names.find(host, backend or "0").domid)
 
         def make(number: int) -> Device:
             return any_device(kind, number, info.domid, given, back_kind=back_kind, backend=served)
 
-        attach_device(host, info, kind, make, devid)
+        attach_device(host, info, kind, make, devid, wait=wait)
     return 0
 
 
@@ -63,7 +70,7 @@ def device_detach(domain: str, kind: str, device: str, force: bool) -> None:
 
 def device_list(domains: tuple[str, ...], as_json: bool) -> int:
     """Lists all devices of guests."""
-    return _list("device-list", domains, as_json, _DEVICE_HEADER)
+    return _list("device-list", domains, as_json, DEVICE_HEADER)
 
 
 def channel_list(domains: tuple[str, ...], as_json: bool) -> int:
@@ -71,24 +78,40 @@ def channel_list(domains: tuple[str, ...], as_json: bool) -> int:
     return _list("channel-list", domains, as_json, _CHANNEL_HEADER)
 
 
+def listing(domains: tuple[str, ...], as_json: bool, kind: str, header: str, row: Callable[[Attached], str]) -> int:
+    """Lists the guests' devices of one class."""
+    from xenvm.ops.devices import of_kind
+
+    if not domains:
+        return usage("which domain's devices are to be listed?")
+    with open_host() as host:
+        found = [device for who in domains for device in of_kind(host, names.find(host, who).domid, kind)]
+    _show(found, as_json, [header, *map(row, found)])
+    return 0
+
+
 def _list(command: str, domains: tuple[str, ...], as_json: bool, header: str) -> int:
     from xenvm.ops.devices import of_guest
 
     if not domains:
-        return _usage(f"{command} needs a domain")
+        return usage(f"{command} needs a domain")
     channels = command == "channel-list"
     with open_host() as host:
         found = [device for who in domains for device in of_guest(host, names.find(host, who).domid)]
         found = [device for device in found if not channels or "name" in device.record.facts]
         ttys = _ttys(host, found) if channels else {}
+    rows = [_channel_row(device, ttys) if channels else device_row(device) for device in found]
+    _show(found, as_json, [header, *rows])
+    return 0
+
+
+def _show(found: list[Attached], as_json: bool, lines: list[str]) -> None:
     if as_json:
         import json
 
         print(json.dumps({"version": 1, "devices": list(map(_object, found))}, indent=2))
     else:
-        rows = [_channel_row(device, ttys) if channels else _device_row(device) for device in found]
-        print("\n".join([header, *rows]))
-    return 0
+        print("\n".join(lines))
 
 
 def _ttys(host: Host, found: list[Attached]) -> dict[str, str]:
@@ -116,7 +139,8 @@ def _channel_row(device: Attached, ttys: dict[str, str]) -> str:
     return f"{row} {path:<30} "
 
 
-def _device_row(device: Attached) -> str:
+def device_row(device: Attached) -> str:
+    """A device of any class, for people."""
     record, own = device.record, device.front["state"]
     guest, back = state_name(own or 0), state_name(parse_state(record.state))
     return f"{record.kind:<8} {record.devid:<6} {record.backend_domid:<3} {guest:<14} {back:<14} {record.backend}"
@@ -138,6 +162,7 @@ def _object(device: Attached) -> dict[str, object]:
     }
 
 
-def _usage(sentence: str) -> int:
+def usage(sentence: str) -> int:
+    """Says what is wrong with a command line."""
     print(f"xenvm: {sentence}", file=sys.stderr)
     return USAGE

@@ -130,6 +130,24 @@ _CLASS = Argument("kind", "CLASS")
 _DEVID = Argument("device", "DEVID")
 _VALUES = Argument("values", "[KEY=VALUE]...", required=False, many=True)
 
+
+def _class(name: str, what: str) -> tuple[Command, ...]:
+    """The commands that xl has for one class."""
+    return (
+        Command(
+            f"{name}-attach", f"Give a running guest {what}.", f"class_words:{name}_attach", (), (_DOMAIN, _VALUES)
+        ),
+        Command(f"{name}-list", f"List what guests have of {name}.", f"class_words:{name}_list", (JSON,), (_DOMAINS,)),
+        Command(
+            f"{name}-detach",
+            f"Take {what} from a running guest.",
+            f"class_words:{name}_detach",
+            (_FORCE,),
+            (_DOMAIN, _DEVID),
+        ),
+    )
+
+
 _DEVICES = (
     Command("channel-list", "List the channels of guests.", "classes:channel_list", (JSON,), (_DOMAINS,)),
     Command(
@@ -147,6 +165,9 @@ _DEVICES = (
         (_FORCE,),
         (_DOMAIN, _CLASS, _DEVID),
     ),
+    *_class("vkb", "a keyboard, pointer or touch screen"),
+    *_class("vdispl", "a display"),
+    *_class("vsnd", "a sound card"),
 )
 
 _SERVE = Command("serve", "Serve the channels of this host's guests, until a signal.", "serve:serve")

@@ -185,6 +185,8 @@ def any_device(
         wanted = [end is not None and end.writer == devices.TOOLSTACK for end in ends]
         if not any(wanted) or key in _COMMON:
             raise DeviceError(name, f"`{key}' is no node that a toolstack writes for a {kind}")
+        if any(end is not None and end.parse(value) is None for end in ends):
+            raise DeviceError(name, f"{key}={value} makes no sense")
         if wanted[0] and ends[0] is not None:
             (front if ends[0].guest_may_write else read_only).append((key, value))
         if wanted[1]:

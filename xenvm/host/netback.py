@@ -79,15 +79,16 @@ class NetBackend(GuestBackend):
     # From the guest.
 
     def serve(self) -> bool:
-        """Takes frames from the guest, and fills the pages that it has offered."""
-        if self._tx is None:
+        """Takes frames from the guest, a ring full at most, and fills the pages that it has offered."""
+        ring, taken = self._tx, 0
+        if ring is None:
             return False
-        taken = 0
-        requests = self._tx.requests()
-        for untrusted in requests:
+        while taken < ring.size and (untrusted := ring.take()) is not None:
             taken += 1
-            self._take(self._tx, untrusted)
-        self.tell(self._tx.push())
+            self._take(ring, untrusted)
+        self.tell(ring.push())
+        if ring.await_more():
+            self.bus.kick(self)
         return self._fill() or taken > 0
 
     def _take(self, ring: BackRing, untrusted: bytes) -> None:
