@@ -37,7 +37,7 @@ B=$(printf %2000s | tr ' ' A)
 K="backend backend-id state event-channel ring-ref mac frontend wild"
 V="VICTIM /libxl/0 -1 6 99999999999999999999 $B"
 D="vbd/51712 vbd/51728 vif/0 vif/1 vbd/1 x/y"
-while :; do for d in $D; do for v in $V; do for k in $K; do w device/$d/$k $v; done; done; done; done &
+while :; do for d in $D; do for v in $V; do for k in $K; do w device/$d/$k $v; usleep 30000; done; done; done; done &
 """
 
 # Waits until the guest has written a node that no driver has.

@@ -135,7 +135,8 @@ def _channel_row(device: Attached, ttys: dict[str, str]) -> str:
     state, port, reference = (-1 if number is None else number for number in device.front.values())
     connection = record.facts.get("connection", "unknown")
     path = record.facts.get("path", "") if connection == "socket" else ttys[record.frontend]
-    row = f"{record.devid:<3} {record.backend_domid:<2} {state:<5} {port:<6} {reference:<8} {connection:<10}"
+    # xl counts channels, and so from 0; the console of the same number is the primary one.
+    row = f"{record.devid - 1:<3} {record.backend_domid:<2} {state:<5} {port:<6} {reference:<8} {connection:<10}"
     return f"{row} {path:<30} "
 
 

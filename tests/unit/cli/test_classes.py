@@ -41,7 +41,7 @@ def test_lists(guest: FakeHost, xenvm: Xenvm) -> None:
         guest.store.put(path, value)
     assert xenvm("channel-list", "g")[1].splitlines() == [
         "Idx BE state evt-ch ring-ref connection                               ",
-        "1   0  4     9      -1       pty        /dev/pts/3                     ",
+        "0   0  4     9      -1       pty        /dev/pts/3                     ",
     ]
     rows = [line.split() for line in xenvm("device-list", "g")[1].splitlines()]
     assert rows[0] == ["Class", "Idx", "BE", "guest", "back", "end", "BE-path"]
