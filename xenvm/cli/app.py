@@ -91,12 +91,13 @@ def _option(option: table.Option) -> click.Option:
 
 
 def _argument(argument: table.Argument) -> click.Argument:
+    kind = _KINDS.get(argument.complete, click.UNPROCESSED if argument.many else click.STRING)
     return click.Argument(
         [argument.dest],
         required=argument.required,
         nargs=-1 if argument.many else 1,
         metavar=argument.metavar,
-        type=click.UNPROCESSED if argument.many else _KINDS.get(argument.complete, click.STRING),
+        type=kind,
     )
 
 
@@ -137,7 +138,8 @@ def application() -> click.Group:
             is_eager=True,
             expose_value=False,
             callback=_set_host,
-            help="xen, sim or sim:FOLDER, a simulated host; else $XENVM_HOST, else what this machine is.",
+            help="xen, sim or sim:FOLDER, a simulated host, or libvirt:URI; else $XENVM_HOST, else what this machine"
+            " is. A new simulated host can be chosen: 'sim:FOLDER?xen=4.17&gic=v2&memory=8G'.",
         ),
     ]
     group = TableGroup(

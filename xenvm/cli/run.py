@@ -51,6 +51,11 @@ def open_host() -> Host:
 
 def run(command: Command, values: dict[str, object]) -> int:
     """Runs the function of a command with its values; the exit code."""
+    host = chosen_host or os.environ.get("XENVM_HOST") or ""
+    if host.startswith("libvirt:"):
+        from xenvm.cli.on_libvirt import serve
+
+        return attempt(lambda: serve(command, values, host.removeprefix("libvirt:")))
     return attempt(lambda: load(command)(**values))
 
 

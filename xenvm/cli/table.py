@@ -114,6 +114,20 @@ _DTB = Command(
     (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
+_CONVERT = Command(
+    "convert",
+    "Convert between xl.cfg and libvirt's domain XML, on any machine.",
+    "convert:convert",
+    (
+        Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE"),
+        Option(("--to",), "to", "xml or cfg (default: the other one).", "LANGUAGE"),
+        Option(
+            ("--arch",), "arch", "Name the architecture, aarch64 or armv7l (libvirt's schema knows neither).", "ARCH"
+        ),
+    ),
+    (Argument("config", "FILE", complete="file"), _SETTINGS),
+)
+
 _CONSOLE = Command(
     "console",
     "Connect to a guest's console.",
@@ -122,6 +136,7 @@ _CONSOLE = Command(
         Option(("-t", "--type"), "kind", "Which console: pv or vuart.", "TYPE"),
         Option(("-n",), "number", "Number of the console.", "N", 0, True),
         Option(("-e",), "escape", "The character that ends the session: ^] unless given.", "CHAR", "^]"),
+        Option(("--tty",), "tty", "Print where the console's terminal is; do not connect."),
     ),
     (_DOMAIN,),
 )
@@ -172,6 +187,18 @@ _DEVICES = (
 
 _SERVE = Command("serve", "Serve the channels of this host's guests, until a signal.", "serve:serve")
 
+_GC = Command(
+    "gc",
+    "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
+    "leftovers:gc",
+    (
+        Option(("-r", "--remove"), "remove", "Remove these kinds and ids; asks about each where none is given."),
+        Option(("-a", "-y", "--all"), "every", "With --remove: all that is certain, without a question."),
+        JSON,
+    ),
+    (Argument("what", "[KIND|ID]...", required=False, many=True),),
+)
+
 _LAB = Command(
     "lab",
     "A real Xen-on-ARM host in QEMU, on any Linux machine.",
@@ -199,6 +226,7 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
+    Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
     Command(
@@ -268,6 +296,19 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("name", "TRIGGER"), Argument("vcpu", "[VCPU]", required=False)),
     ),
     Command(
+        "explain",
+        "Tell what a guest's devices wait for, and who must do it.",
+        "explain:explain",
+        (Option(("--follow",), "following", "Go on, and print what changes."), JSON),
+        (_DOMAIN, Argument("device", "[DEVICE]", required=False)),
+    ),
+    Command(
+        "doctor",
+        "Tell what on this host will make create fail, and how to mend it.",
+        "doctor:doctor",
+        (Option(("--config",), "config", "Look also at what the guest of this configuration needs.", "FILE"), JSON),
+    ),
+    Command(
         "rename",
         "Give a domain another name.",
         "inspect:rename",
@@ -276,6 +317,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _DTB,
     _SERVE,
+    _GC,
+    _CONVERT,
     _STORE,
     _LAB,
 )

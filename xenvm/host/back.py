@@ -100,6 +100,7 @@ class BackDriver:
     def __init__(
         self, kind: str, store: Store, side: BackSide, make: Callable[[Bus, str], GuestBackend | None]
     ) -> None:
+        self.kind = kind
         self.messages: list[str] = []
         """What went wrong with devices, oldest first, the last few."""
         self.store, self.side, self._make = store, side, make

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from xenvm.host.plumbing import Plumbing
 
 VARIABLE = "XENVM_HOST"
-"""What the environment says of the host, where the command line does not: ``xen``, ``sim`` or ``sim:FOLDER``."""
+"""What the environment says of the host, where the command line does not: ``xen``, ``sim`` or ``sim:FOLDER``.
+
+Behind the folder may stand what a new simulated host is made of, as ``?xen=4.17&gic=v2``.
+"""
 SIMULATED = "this machine has no Xen: the host is simulated, and no guest really runs"
 """The notice of a host that nobody asked for."""
 _SIGNS = ("dev/xen/privcmd", "proc/xen", "sys/hypervisor/type")
@@ -68,6 +71,10 @@ class Host:
             self._store.close()
             self._store = None
 
+    def changed_at(self, path: str) -> float | None:
+        """Since when the state of a device is what it is, by the store's clock; None where nobody has noted it."""
+        return None
+
     def close(self) -> None:
         """Releases what was opened."""
         if self._store is not None:
@@ -92,7 +99,7 @@ def open_host(choice: str | None = None) -> Host:
     if kind == "sim":
         return _simulated(folder)
     if choice not in ("", "xen"):
-        raise HostError(f"{choice!r} names no host: there are xen, sim and sim:FOLDER")
+        raise HostError(f"{choice!r} names no host: there are xen, sim, sim:FOLDER and libvirt:URI")
     if choice == "xen" or under_xen():
         return Host()
     return _simulated("", SIMULATED)

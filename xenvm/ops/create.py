@@ -10,7 +10,7 @@ import errno
 import time
 
 from xenbus.errors import StoreClosed, XenbusError
-from xenbus.request import Discard, Introduce
+from xenbus.request import Discard, Introduce, Write
 from xenbus.value import Value
 from xenvm.errors import HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 BACKEND_SECONDS = 40.0
 """How long back ends and the console daemon may take together."""
+CREATING = "creating"
+"""The node below the domain's records that says who creates it, until it is complete."""
 _DOMID_TRIES = 32
 
 
@@ -140,6 +142,8 @@ class Creation:
         self._connect(rings, self.loader)
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
+        # From here on its vCPU shows that it is complete.
+        self.host.store.batch_checked([Discard(f"/libxl/{self.domid}/{CREATING}")])
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -204,6 +208,7 @@ class Creation:
         # Nothing may be left of a former domain of this number.
         yield from (Discard(who.home), Discard(who.vm), Discard(who.private))
         yield from writes(self._nodes(who, rings))
+        yield Write(f"{who.private}/{CREATING}", self.host.plumbing.locks.claim())
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
         disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid) + self._others

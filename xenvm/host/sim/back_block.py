@@ -10,7 +10,7 @@ from xenbus.errors import DeviceFault, RingError
 from xenbus.parse import parse_device, parse_text
 from xenbus.ring import BackRing
 from xenvm.errors import HypercallError
-from xenvm.host.back import BackDriver, GuestBackend
+from xenvm.host.sim.back import BackDriver, GuestBackend
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

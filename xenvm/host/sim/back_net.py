@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xenbus.errors import DeviceFault
 from xenbus.parse import parse_mac, parse_text
-from xenvm.host.back import BackDriver
 from xenvm.host.netback import NetBackend
+from xenvm.host.sim.back import BackDriver, GuestBackend
 from xenvm.host.sim.switch import Switch
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xenvm.host.back import BackSide
 
 
-class NetBack(NetBackend):
+class NetBack(GuestBackend, NetBackend):
     """One vif, with one queue."""
 
     bridges: dict[str, Switch]

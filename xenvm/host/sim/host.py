@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
+    from xenvm.host.sim.behaviour import Behaviour
     from xenvm.host.sim.world import World
 
 
@@ -52,6 +53,10 @@ class SimHost(Host):
         self.world.store.close()
         self.world.store = self.world.client()
 
+    def changed_at(self, path: str) -> float | None:
+        """See Host."""
+        return self.world.annals.since(path)
+
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
         try:
@@ -63,11 +68,26 @@ class SimHost(Host):
                 self._folder.close()
 
 
-def open_world(path: str = "", notice: str = "") -> SimHost:
-    """The simulated host in a folder, the user's own one if none is given; waits while another process has it."""
+def _asked(text: str) -> tuple[dict[str, object], Behaviour | None]:
+    from xenvm.host.sim.choice import Choice
+
+    choice = Choice(text)
+    return choice.fields, choice.behaviour
+
+
+def open_world(choice: str = "", notice: str = "") -> SimHost:
+    """The simulated host in a folder, the user's own one if none is given; waits while another process has it.
+
+    `choice` is ``FOLDER?xen=4.17&gic=v2...``, see xenvm.host.sim.choice: what a new world is made of. HostError where
+    the folder has another one.
+    """
+    path, asked, _ = choice.partition("?")
+    fields, behaviour = _asked(choice) if asked else ({}, None)
     folder = WorldFolder(path or usual_folder())
     try:
-        return SimHost(folder.load(), folder, notice)
+        world = folder.load(fields)
+        world.behaviour = behaviour or world.behaviour
+        return SimHost(world, folder, notice)
     except BaseException:
         folder.close()
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from xenvm.host.back import BackDriver
+from xenvm.host.sim.back import BackDriver
 from xenvm.host.sim.back_block import block_driver
 from xenvm.host.sim.back_net import NetDriver
 from xenvm.host.sim.consoled import Consoled
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def kernel(world: World, domid: Domid, state: Any) -> Kernel:
     """The kernel of a guest. What its command line says of its behaviour comes before what the world says."""
     made = Kernel(world.guest_side(domid), lambda: world.guest_client(domid), world.clock, world.behaviour)
+    made.drivers = {**made.drivers, **world.drivers}
     if state:
         made.restore(state)
     return made
@@ -29,6 +30,7 @@ def kernel(world: World, domid: Domid, state: Any) -> Kernel:
 def console_daemon(world: World, state: Any) -> Consoled:
     """xenconsoled; its logs lie in the folder ``console`` of the world."""
     daemon = Consoled(world.peer_client(), world.back_side(), lambda: os.path.join(world.files(), "console"))
+    daemon.trouble = world.faults.of("console")
     if state:
         daemon.restore(state)
     return daemon
@@ -36,12 +38,16 @@ def console_daemon(world: World, state: Any) -> Consoled:
 
 def block_back_ends(world: World, _state: Any) -> BackDriver:
     """blkback."""
-    return block_driver(world.peer_client(), world.back_side())
+    driver = block_driver(world.peer_client(), world.back_side())
+    driver.trouble = world.faults.of("vbd")
+    return driver
 
 
 def net_back_ends(world: World, _state: Any) -> NetDriver:
     """netback."""
-    return NetDriver(world.peer_client(), world.back_side())
+    driver = NetDriver(world.peer_client(), world.back_side())
+    driver.trouble = world.faults.of("vif")
+    return driver
 
 
 SERVICES = (console_daemon, block_back_ends, net_back_ends)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
+    from xenvm.host.sim.health import Health, Survey
+    from xenvm.host.sim.leftovers import Leftovers, Processes
 
 _LOOP_MAJOR = 7
 _LOOPS = "/dev/simloop"
@@ -36,13 +38,34 @@ _REUSE_SECONDS = 60.0
 class SimPlumbing:
     """All of it, over the state that outlives a process."""
 
-    def __init__(self, store: Callable[[], Store], clock: Callable[[], float], folder: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        clock: Callable[[], float],
+        folder: Callable[[], str],
+        bridges: tuple[str, ...] = (),
+    ) -> None:
         """`store` gives a connection of domain 0, `folder` where the files of domains may lie."""
-        self.locks, self.bridge = Locks(), Bridge(clock)
-        self.block, self.scripts = Block(), Scripts(store)
+        self.locks, self.bridge = Locks(), Bridge(clock, bridges)
+        self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
+        self._folder = folder
         self.console: Console
         """The console client; the world puts it in."""
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What programs that died have left."""
+        from xenvm.host.sim.leftovers import Leftovers
+
+        return Leftovers(self.block, self._folder)
+
+    @property
+    def processes(self) -> Processes:
+        """Who holds what."""
+        from xenvm.host.sim.leftovers import Processes
+
+        return Processes()
 
     def state(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -52,6 +75,10 @@ class SimPlumbing:
         """What `state` gave."""
         self.block.loops = {node: (path, readonly) for node, (path, readonly) in state["loops"].items()}
         self.domids.used = [(when, Domid(domid)) for when, domid in state["domids"]]
+
+    health: Health
+    survey: Survey
+    """The world puts them in."""
 
 
 class NoHostLock(HostLock):
@@ -71,9 +98,13 @@ class NoFileLock(FileLock):
 class Locks:
     """See xenvm.host.plumbing.locks."""
 
-    def host_lock(self) -> HostLock:
+    def host_lock(self, *, wait: bool = True) -> HostLock:
         """The lock over memory and building."""
         return NoHostLock()
+
+    def claim(self) -> str:
+        """Names this process; no other is at work in its world meanwhile."""
+        return str(os.getpid())
 
 
 class Block:
@@ -118,6 +149,10 @@ class Block:
         if self.loops.get(node, ("", False))[0] == os.path.realpath(path):
             del self.loops[node]
 
+    def number(self, node: str) -> int:
+        """The device number of a loop device."""
+        return _number(node)
+
     def _new_loop(self, path: str, readonly: bool) -> LoopDevice:
         if not os.access(path, os.R_OK if readonly else os.R_OK | os.W_OK):
             raise DeviceError(path, "cannot be opened: Permission denied")
@@ -142,20 +177,27 @@ def _number(node: str) -> int:
 
 
 class Bridge:
-    """See xenvm.host.plumbing.bridge: whatever bridge a configuration names is there."""
+    """See xenvm.host.plumbing.bridge: whatever bridge a configuration names is there, unless `names` says which."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], names: tuple[str, ...] = ()) -> None:
+        self._clock, self._names = clock, names
         self.interface_exists: Callable[[str], bool] = lambda name: True
         """Whether the back end of a vif has made its interface."""
         self.wait: Callable[[float], object] = lambda left: None
         """Lets the world go on for some seconds."""
+        self.gone: Callable[[], set[str]] = set
+        """Bridges that have been taken away."""
 
     def find_bridge(self, name: str, device: str) -> str:
         """The bridge that a vif's setting means."""
+        if (name or _BRIDGE) in self.gone():
+            raise DeviceError(device, f"the bridge {name or _BRIDGE} does not exist")
         if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
             raise DeviceError(device, f"the bridge {name} does not exist")
-        return name or _BRIDGE
+        name = name or min(self._names, default=_BRIDGE)
+        if self._names and name not in self._names:
+            raise DeviceError(device, f"the bridge {name} does not exist")
+        return name
 
     def add(
         self, interface: str, bridge: str, *, device: str, mtu: int | None = None, vifname: str | None = None
@@ -213,6 +255,14 @@ class Scripts:
 
     def detach(self, device: scripts.HotplugDevice, read_error: object) -> None:
         """There is nothing to give back."""
+
+
+class VifScript:
+    """See xenvm.host.plumbing.vifscript: this host filters nothing, and nobody has put hooks there."""
+
+    def needs_script(self, bridge: str, ip: str | None) -> str | None:
+        """Why a vif needs the script, or None."""
+        return "its addresses are restricted by ip=" if ip else None
 
 
 class Domids:

@@ -80,7 +80,10 @@ def test_the_option_is_before_the_command(user: User) -> None:
     assert "g " in user.run("--debug", "--host", there, "list").stdout
     assert "g " not in user.xenvm("list"), "another world"
     wrong = user.run("--host", "kvm", "list")
-    assert (wrong.returncode, wrong.stderr) == (1, "xenvm: 'kvm' names no host: there are xen, sim and sim:FOLDER\n")
+    assert (wrong.returncode, wrong.stderr) == (
+        1,
+        "xenvm: 'kvm' names no host: there are xen, sim, sim:FOLDER and libvirt:URI\n",
+    )
 
 
 @pytest.mark.skipif(os.path.exists("/proc/xen"), reason="this is a Xen host")
