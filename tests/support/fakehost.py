@@ -24,9 +24,9 @@ from xenbus.perm import Perm
 from xenvm.guest.load import load_text
 from xenvm.guest.spec import GuestSpec
 from xenvm.host.open import Host
-from xenvm.host.plumbing import block, bridge, domids, leftovers, locks, loop, userdata, vifscript
+from xenvm.host.plumbing import block, bridge, consolelog, domids, leftovers, locks, loop, userdata, vifscript, watching
 from xenvm.host.xen.hypervisor import XenHypervisor
-from xenvm.ops import create
+from xenvm.ops import background, create
 from xenvm.types import Domid
 
 BACKENDS = "/local/domain/0/backend"
@@ -126,6 +126,14 @@ class FakeHost:
         places = [(str(self.folder / folder), begin) for folder, begin in places]
         to(leftovers.lock_files, "__defaults__", (places, "/proc/locks"))
         to(leftovers.interfaces, "__defaults__", (str(self.folder / "net"),))
+        for kept in (
+            watching.Duty.__init__,
+            *(getattr(watching, name) for name in ("on_duty", "note", "notes", "forget")),
+        ):
+            to(kept, "__defaults__", (str(self.folder / "run"),))
+        for logged in (consolelog.begin, consolelog.capture, consolelog.find):
+            to(logged, "__defaults__", (str(self.folder / "console"),))
+        to(background, "LOG_FOLDER", str(self.folder / "log"))
         for function in (domids.recent, domids.remember):
             to(function, "__defaults__", (str(self.folder), self.clock.real))
 

@@ -76,6 +76,8 @@ def _group(row: table.Command) -> click.Group:
 
 
 def _option(option: table.Option) -> click.Option:
+    if option.count:
+        return click.Option([*option.flags, option.dest], count=True, help=option.help)
     if not option.metavar:
         return click.Option([*option.flags, option.dest], is_flag=True, help=option.help)
     kind = click.IntRange(min=0) if option.number else click.STRING

@@ -19,8 +19,7 @@ _REASON_LETTERS = "-rscwS"
 def list_domains(domain: str | None, verbose: bool, context: bool, cpupool: bool, as_json: bool) -> None:
     """Lists domains in xl's columns, or as JSON."""
     with open_host() as host:
-        found = host.hyper.domains() if domain is None else [names.find(host, domain)]
-        known = names.names(host, [info.domid for info in found])
+        found, known = names.listed(host, domain)
     print_domains(found, [known[info.domid] for info in found], verbose, context, cpupool, as_json)
 
 

@@ -8,6 +8,8 @@ from xenvm.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenbus.client import Store
     from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
@@ -22,6 +24,7 @@ SIMULATED = "this machine has no Xen: the host is simulated, and no guest really
 """The notice of a host that nobody asked for."""
 _SIGNS = ("dev/xen/privcmd", "proc/xen", "sys/hypervisor/type")
 """What is there under Xen, whether it can be used or not."""
+_INTERRUPTS = "/proc/interrupts"
 
 
 class Host:
@@ -64,6 +67,17 @@ class Host:
         from xenvm.host.xen.backside import Dom0Side
 
         return Dom0Side()
+
+    @property
+    def gic(self) -> int | None:
+        """Version of the interrupt controller that guests get (2 or 3), as far as it can be told before Xen is asked
+        for one: dom0 has the same."""
+        with open(_INTERRUPTS, encoding="ascii", errors="replace") as file:
+            text = file.read()
+        return next((version for version, name in ((3, "GICv3"), (2, "GICv2")) if name in text), None)
+
+    def attended(self, attend: Callable[[Host, Callable[[str], None]], object]) -> None:
+        """Has `attend` see to guests that have gone down, on a host where no process does."""
 
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""

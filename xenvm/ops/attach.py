@@ -10,6 +10,7 @@ from xenbus.errors import StoreClosed, StoreError, XenbusError
 from xenbus.request import Discard, Read, Write
 from xenvm.errors import DeviceError, DomainError, NoSuchDomain, XenvmError
 from xenvm.guest.blueprint import check_disk, check_nic, chosen_nic
+from xenvm.ops import xlrecord
 from xenvm.ops.detach import guest_lock, remove
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.records import known
@@ -74,6 +75,10 @@ class _Attachment:
                 plumbing = Plumbing(self._host, disks, nics, info.uuid, release, use_scripts=self._use_scripts)
                 self._plumbing = plumbing
                 device = self._write(plumbing)
+                for disk in disks:
+                    xlrecord.add(self._host, info, disk)
+                for nic in nics:
+                    xlrecord.add(self._host, info, nic)
             name = f"{device.kind} {device.devid} of domain {device.domid}"
             self._await_back_end(name, f"{device.backend}/state")
             plumbing.finish(info.domid)

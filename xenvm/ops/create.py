@@ -16,7 +16,7 @@ from xenvm.errors import HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
-from xenvm.ops import build
+from xenvm.ops import build, memo
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.others import awaited, other_devices
@@ -49,6 +49,8 @@ class Options(Value):
 
     paused: bool = False
     hotplug_scripts: bool = False
+    watch: str = "background"
+    """Who may act when the guest goes down, see memo.WATCHERS."""
 
 
 DEFAULTS = Options()
@@ -68,12 +70,13 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
 
 def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
-    phases = phases or Phases()
-    plan = draw(spec, facts_of(host.hyper))
-    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
-    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
-    phases.done("read the configuration")
-    creation = Creation(host, plan, plumbing, phases)
+    return carry_out(host, draw(spec, facts_of(host.hyper)), options, phases)
+
+
+def carry_out(host: Host, plan: Blueprint, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
+    """The same for a blueprint that was drawn for this host."""
+    creation = _creation(host, plan, options, phases)
+    creation.phases.done("read the configuration")
     try:
         creation.check()
         creation.run()
@@ -82,8 +85,24 @@ def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Pha
     except BaseException as error:
         creation.undo(error)
         raise
-    phases.done("start")
+    creation.phases.done("start")
     return creation.domid
+
+
+def check_host(host: Host, plan: Blueprint, options: Options = DEFAULTS) -> None:
+    """Refuses what could not be carried out on this host now; nothing but lock files is touched."""
+    creation = _creation(host, plan, options)
+    try:
+        creation.check()
+    finally:
+        creation.leave()
+
+
+def _creation(host: Host, plan: Blueprint, options: Options, phases: Phases | None = None) -> Creation:
+    phases = phases or Phases()
+    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
+    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
+    return Creation(host, plan, plumbing, phases, options)
 
 
 def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
@@ -100,8 +119,8 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases) -> None:
-        self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
+    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options) -> None:
+        self.host, self.plan, self.plumbing, self.phases, self.options = host, plan, plumbing, phases, options
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
@@ -124,6 +143,12 @@ class Creation:
         self.plumbing.check_sharing(questions, answers)
         _check_memory(self.host.hyper, self.plan)
         self.phases.done("check the host")
+
+    def leave(self) -> list[str]:
+        """Gives up what `check` took, as long as nothing of the guest is in the store; sentences about trouble."""
+        troubles = self.plumbing.undo()
+        self._unlock()
+        return troubles
 
     def run(self) -> None:
         """Everything but the start."""
@@ -199,9 +224,13 @@ class Creation:
         self.phases.done("plumb the vifs")
 
     def _record(self) -> None:
-        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices."""
+        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest
+        can be made again from."""
         spec = self.plan.spec.replace(uuid=self.plan.uuid)
         self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
+        kept = memo.Memo(spec, self.options.watch, self.options.hotplug_scripts)
+        memo.write(self.host, self.domid, self.plan.uuid, kept)
+        self.host.plumbing.consolelog.begin(spec.name)
 
     def _requests(self, rings: nodes.Ports) -> Iterator[Request]:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)
@@ -223,8 +252,7 @@ class Creation:
         if self.loader is not None:
             self.loader.join()
         # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.
-        troubles = self.plumbing.undo()
-        self._unlock()
+        troubles = self.leave()
         try:
             self._drop_spare()
         except HypercallError as second:

@@ -185,7 +185,8 @@ def test_a_creation_that_fails_leaves_nothing(live: PeerWorld) -> None:
     with pytest.raises(StoreTimeout):  # nobody serves displays here
         create(live.host, spec.replace(vdispls=(VdisplSpec((Connector("a", 8, 6),)),)))
     assert tree(live, battle.guest) == before
-    assert (len(live.world.hyper.domains()), live.world.hyper.channels.count()) == (domains, count)
+    # The hostile guest may have lost some of its own meanwhile.
+    assert len(live.world.hyper.domains()) == domains and live.world.hyper.channels.count() <= count
 
 
 def test_no_page_has_what_was_there_before(live: PeerWorld) -> None:

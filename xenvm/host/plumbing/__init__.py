@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from xenvm.host.plumbing.block import BlockAttachment, BlockTarget, OtherDisk
     from xenvm.host.plumbing.bridge import BridgePort
+    from xenvm.host.plumbing.consolelog import Log
     from xenvm.host.plumbing.leftovers import DataFile, Interface
     from xenvm.host.plumbing.locks import FileLock, HostLock
     from xenvm.host.plumbing.loop import OwnLoop
@@ -50,6 +51,10 @@ if TYPE_CHECKING:
         def leftovers(self) -> Leftovers: ...
         @property
         def processes(self) -> Processes: ...
+        @property
+        def watching(self) -> Watching: ...
+        @property
+        def consolelog(self) -> ConsoleLog: ...
 
     class Block(Protocol):
         """Disks, as in block.py."""
@@ -148,10 +153,26 @@ if TYPE_CHECKING:
         def mapping_guests(self) -> list[str]: ...
         def kernel_devices(self, domid: Domid) -> list[str]: ...
 
+    class Watching(Protocol):
+        """Who watches which guest, as in watching.py."""
+
+        def Duty(self, number: int) -> AbstractContextManager[object]: ...
+        def on_duty(self, number: int) -> bool: ...
+        def note(self, uuid: str, text: str) -> None: ...
+        def notes(self) -> dict[str, str]: ...
+        def forget(self, uuid: str) -> None: ...
+
+    class ConsoleLog(Protocol):
+        """What guests have printed, as in consolelog.py."""
+
+        def begin(self, name: str) -> None: ...
+        def capture(self, domid: Domid, name: str, tty: str, since: float) -> None: ...
+        def find(self, name: str) -> Log | None: ...
+
 
 _MODULES: Sequence[str] = (
-    *("block", "bridge", "console", "domids", "health", "leftovers", "locks", "processes", "scripts", "survey"),
-    *("userdata", "vifscript"),
+    *("block", "bridge", "console", "consolelog", "domids", "health", "leftovers", "locks", "processes", "scripts"),
+    *("survey", "userdata", "vifscript", "watching"),
 )
 
 
