@@ -51,8 +51,10 @@ class Bus:
         for port in fired:
             if end := self.ports.get(port):
                 self.kick(end)
-        while self._kicked:
-            moved |= self._kicked.pop(next(iter(self._kicked))).served()
+        # Whoever is kicked meanwhile has its turn in the next step: a guest that never stops sending stops nobody else.
+        kicked, self._kicked = self._kicked, {}
+        for end in kicked.values():
+            moved |= end.served()
         if self._rescan:
             self._rescan = False
             self._scan(self.root, self._depth)
@@ -60,7 +62,7 @@ class Bus:
             path = next(iter(self._dirty))
             del self._dirty[path]
             moved |= self._look(path)
-        return moved
+        return moved or bool(self._kicked)
 
     def mark(self, path: str) -> None:
         """Has a device looked at in the next step, as if there were news of it."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.client import Store
+    from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
 
@@ -60,6 +61,12 @@ class Host:
         from xenvm.host import plumbing
 
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
+
+    def back_side(self) -> BackSide:
+        """What a back end of this program may do; HostError where the kernel has no gntdev and evtchn."""
+        from xenvm.host.xen.backside import Dom0Side
+
+        return Dom0Side()
 
     @property
     def gic(self) -> int | None:

@@ -19,6 +19,7 @@ from xenvm.guest.layout import XENSTORE_GFN
 from xenvm.ops import build, memo
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
+from xenvm.ops.others import awaited, other_devices
 from xenvm.ops.phases import Phases
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.pools import pool_number
@@ -125,6 +126,8 @@ class Creation:
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
+        self._others: list[nodes.Device] = []
+        """Its devices besides disks, vifs and the console."""
         self._spare: list[Domid] = []
         """Domains that Xen gave a number in use to."""
 
@@ -202,11 +205,12 @@ class Creation:
     def _connect(self, rings: nodes.Ports, loader: build.Loader) -> None:
         """Writes the guest's nodes, introduces it, and connects its back ends while the images are loaded."""
         store, console = self.host.store, f"/local/domain/{self.domid}/console/tty"
+        self._others = other_devices(self.host, self.domid, self.plan.spec)
         store.transact(list(self._requests(rings)), checked=False)
         self.plumbing.committed()
         self._unlock()
         self.phases.done("write the store")
-        devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid)
+        devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid) + awaited(self._others)
         states = {f"{device.backend}/state": f"{device.kind} {device.devid}" for device in devices}
         introduce = Introduce(self.domid, XENSTORE_GFN, rings.store)
         with store.follow([console, *states], first=[introduce], unwatch=False) as follower:
@@ -237,7 +241,7 @@ class Creation:
         yield Write(f"{who.private}/{CREATING}", self.host.plumbing.locks.claim())
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
-        disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
+        disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid) + self._others
         return nodes.guest_nodes(who, self.plan.spec, rings, f"{time.time():.2f}", disks, nics)
 
     def undo(self, error: BaseException) -> None:

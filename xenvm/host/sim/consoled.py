@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.client import Store
-    from xenvm.host.sim.sides import BackSide
+    from xenvm.host.back import BackSide
 
 CONSOLE_GRANT = 0
 """The reference by which every guest's console page can be mapped."""

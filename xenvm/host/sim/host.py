@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.client import Store
+    from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.behaviour import Behaviour
@@ -50,6 +51,10 @@ class SimHost(Host):
     def plumbing(self) -> Plumbing:
         """Everything else, simulated as well."""
         return self.world.plumbing
+
+    def back_side(self) -> BackSide:
+        """What a back end may do."""
+        return self.world.back_side()
 
     @property
     def gic(self) -> int | None:

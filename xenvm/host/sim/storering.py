@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.server.connection import Connection
-    from xenvm.host.sim.sides import BackSide, GuestSide
+    from xenvm.host.back import BackSide
+    from xenvm.host.sim.sides import GuestSide
 
 STORE_GRANT = 1
 """The reference by which every guest's store page can be mapped."""
