@@ -77,8 +77,11 @@ class Plumbing:
             self._lock = self._host.plumbing.block.lock()
 
     def questions(self, domains: Sequence[DomainInfo]) -> list[Request]:
-        """What to ask the store about other guests' disks, in a round trip that is made anyway."""
-        if not self._own_disks:
+        """What to ask the store about other guests' disks, in a round trip that is made anyway.
+
+        Nothing where all disks are files that no loop device has: that is usual, however many guests there are.
+        """
+        if not any(map(self._host.plumbing.block.may_be_shared, self._targets.values())):
             return []
         return [List(f"/local/domain/0/backend/vbd/{info.domid}") for info in domains if info.domid]
 

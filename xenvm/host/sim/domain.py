@@ -23,6 +23,8 @@ _PLAIN = (
 class SimDomain:
     """The state of a domain; the rules are those of the hypervisor's operations."""
 
+    _info: DomainInfo | None = None
+
     def __init__(self, domid: Domid, request: CreateRequest, ram: Ram) -> None:
         self.domid, self.request, self.ram = domid, request, ram
         self.gic = request.gic_version
@@ -56,6 +58,16 @@ class SimDomain:
         self.irqs: set[int] = set()
         self.devices: list[str] = []
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Whatever changes, what was said of the domain is true no more."""
+        object.__setattr__(self, name, value)
+        if self._info is not None:
+            object.__setattr__(self, "_info", None)
+
+    def set_online(self, vcpu: int, online: bool) -> None:
+        """Starts or stops a vCPU."""
+        self.online = self.online | {vcpu} if online else self.online - {vcpu}
+
     @property
     def runs(self) -> bool:
         """Whether its vCPUs may run."""
@@ -68,7 +80,13 @@ class SimDomain:
 
     @property
     def info(self) -> DomainInfo:
-        """What getdomaininfo says."""
+        """What getdomaininfo says; made once, as a list of a thousand domains is asked for at each creation."""
+        if self._info is None:
+            object.__setattr__(self, "_info", self._said())
+        assert self._info is not None
+        return self._info
+
+    def _said(self) -> DomainInfo:
         return DomainInfo(
             self.domid,
             self.request.uuid,

@@ -253,4 +253,4 @@ class DomainOperations:
             detail = "the domain is not of this width, or has no vCPUs"
             raise HypercallError("setvcpucontext", EINVAL, domid=domid, detail=detail)
         domain.entry = context
-        domain.online.add(0)
+        domain.set_online(0, True)
