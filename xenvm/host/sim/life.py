@@ -8,6 +8,7 @@ from xenvm.errors import HypercallError
 from xenvm.host.hyper import Created, CreateRequest, DomainInfo, VcpuContext, VcpuInfo
 from xenvm.host.sim.domain import SimDomain
 from xenvm.host.sim.events import EventChannels
+from xenvm.host.sim.images import Images
 from xenvm.host.sim.memory import Ram
 from xenvm.types import DOM0, PAGE_SIZE, Domid, KiB
 
@@ -30,6 +31,7 @@ class DomainOperations:
     def __init__(self, machine: Machine, ram: Callable[[Domid], Ram]) -> None:
         """`ram` makes the memory of a new domain."""
         self.machine, self._new_ram = machine, ram
+        self.images = Images()
         self.free_pages = machine.memory * 256
         self.channels = EventChannels()
         self.all: dict[Domid, SimDomain] = {}

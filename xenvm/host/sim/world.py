@@ -241,6 +241,7 @@ class World:
         self.store.close()
         for domain in self.hyper.all.values():
             domain.ram.release()
+        self.hyper.images.close()
         if self._folder:
             from shutil import rmtree
 
