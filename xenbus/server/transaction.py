@@ -119,7 +119,8 @@ class Transaction:
     def put(self, path: bytes, value: bytes, perms: Perms) -> None:
         """See View."""
         touched = self._touched[path]
-        self._charge(quota.OVERHEAD // 2 + len(value))
+        if self._domain:
+            self._charge(quota.OVERHEAD // 2 + len(value))
         touched.changed = True
         self._tree.generation += 1
         if touched.node is None:
@@ -173,7 +174,8 @@ class Transaction:
         kept = [(it.born, path, it.node) for path, it in self._touched.items() if it.changed and it.node]
         kept.sort(key=_birth)
         for _born, path, node in kept:
-            changes.append((path, self._tree.put(path, node.value, node.perms)))
+            self._tree.place(path, node)
+            changes.append((path, node))
         return changes
 
     def events(self) -> list[Event]:
@@ -181,10 +183,13 @@ class Transaction:
         nodes = self._tree.nodes
         events: list[Event] = []
         for path, touched in self._touched.items():
-            now = nodes.get(path)
-            if touched.event and (touched.base or now):
-                above = nodes.get(parent(path)) if now else None
-                perms = tuple(node.perms for node in (now, above, touched.base) if node)
+            if not touched.event:
+                continue
+            now, base = nodes.get(path), touched.base
+            perms = (now.perms, nodes[parent(path)].perms) if now else ()
+            if base:
+                perms = (*perms, base.perms)
+            if perms:
                 events.append((path, touched.event == _EXACT, perms))
         return events
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 UNLIMITED = -1
 """The depth of a watch that has none."""
+_REMEMBERED = 4096
+"""Nodes whose watches are remembered."""
 
 
 class Watch:
@@ -35,16 +37,20 @@ class WatchIndex:
 
     def __init__(self) -> None:
         self._by_path: dict[bytes, dict[Watch, None]] = {}
+        self._above: dict[bytes, list[tuple[Watch, int]]] = {}
+        """What `_reaching` has found: the nodes that a transaction changes have few parents."""
         self._serial = 0
 
     def add(self, watch: Watch) -> None:
         """Registers one."""
         self._serial += 1
         watch.serial = self._serial
+        self._above.clear()
         self._by_path.setdefault(watch.path, {})[watch] = None
 
     def remove(self, watch: Watch) -> None:
         """Ends one."""
+        self._above.clear()
         there = self._by_path[watch.path]
         del there[watch]
         if not there:
@@ -64,14 +70,29 @@ class WatchIndex:
         `limited`: above it only those with a depth.
         """
         found = self.exactly(path)
-        level, at = 0, path
-        while (end := at.rfind(b"/")) >= 0 and at != b"/":
-            at, level = at[:end] or b"/", level + 1
-            for watch in self._by_path.get(at, ()):
+        end = path.rfind(b"/")
+        if end >= 0 and path != b"/":
+            for watch, level in self._reaching(path[:end] or b"/"):
                 if watch.depth >= level or (watch.depth < 0 and not limited):
                     found.append(watch)
         if len(found) > 1:
             found.sort(key=_serial)
+        return found
+
+    def _reaching(self, path: bytes) -> list[tuple[Watch, int]]:
+        """The watches on a node and above it, and how far above its children each is."""
+        found = self._above.get(path)
+        if found is None:
+            found, level, at = [], 1, path
+            while True:
+                found += [(watch, level) for watch in self._by_path.get(at, ())]
+                end = at.rfind(b"/")
+                if end < 0 or at == b"/":
+                    break
+                at, level = at[:end] or b"/", level + 1
+            if len(self._above) >= _REMEMBERED:
+                self._above.clear()
+            self._above[path] = found
         return found
 
 

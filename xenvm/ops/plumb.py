@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from xenbus.perm import Perm
     from xenbus.request import Request
     from xenvm.guest.spec import DiskSpec, NicSpec
     from xenvm.host.hyper import DomainInfo
@@ -170,10 +171,13 @@ def back_end_ready(device: str, state: bytes | None) -> bool:
 
 def writes(wanted: Iterable[nodes.Node]) -> Iterator[Request]:
     """The requests that make nodes."""
+    known: dict[str, tuple[Perm, ...]] = {}
     for node in wanted:
         yield Write(node.path, node.value)
-        if node.perms is not None:
-            yield SetPerms(node.path, parse_perms(node.perms))
+        if (text := node.perms) is not None:
+            if text not in known:
+                known[text] = parse_perms(text)
+            yield SetPerms(node.path, known[text])
 
 
 def _mode(disk: DiskSpec) -> str:
