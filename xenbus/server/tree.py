@@ -142,9 +142,10 @@ class Tree:
         self.generation += 1
         self._claim(path, self.nodes.pop(path), -1)
         above, _slash, name = path.rpartition(b"/")
-        names = self.nodes[above or ROOT].names
-        self._resize(above or ROOT, -len(name) - 1)
-        names.discard(name, self.generation)
+        node = self.nodes[above or ROOT]
+        if node.perms.owner:
+            self._usage[node.perms.owner].memory -= len(name) + 1
+        node.names.discard(name, self.generation)
 
     def names(self, path: bytes) -> Names:
         """Names of a node's children."""
@@ -181,13 +182,9 @@ class Tree:
         node = self.nodes[above or ROOT]
         if node.names is NO_NAMES:
             node.names = Names()
-        self._resize(above or ROOT, len(name) + 1)
+        if node.perms.owner:
+            self._usage[node.perms.owner].memory += len(name) + 1
         node.names.add(name, self.generation)
-
-    def _resize(self, path: bytes, by: int) -> None:
-        owner = self.nodes[path].perms.owner
-        if owner:
-            self._usage[owner].memory += by
 
     def _claim(self, path: bytes, node: Node, count: int) -> None:
         """Counts a node for its owner, or no more; remembers whom it names."""

@@ -69,10 +69,12 @@ class WatchIndex:
 
         `limited`: above it only those with a depth.
         """
-        found = self.exactly(path)
-        end = path.rfind(b"/")
+        there, end = self._by_path.get(path), path.rfind(b"/")
+        found = list(there) if there else []
         if end >= 0 and path != b"/":
-            for watch, level in self._reaching(path[:end] or b"/"):
+            above = path[:end] or b"/"
+            reaching = self._above.get(above)
+            for watch, level in self._reaching(above) if reaching is None else reaching:
                 if watch.depth >= level or (watch.depth < 0 and not limited):
                     found.append(watch)
         if len(found) > 1:
@@ -81,18 +83,17 @@ class WatchIndex:
 
     def _reaching(self, path: bytes) -> list[tuple[Watch, int]]:
         """The watches on a node and above it, and how far above its children each is."""
-        found = self._above.get(path)
-        if found is None:
-            found, level, at = [], 1, path
-            while True:
-                found += [(watch, level) for watch in self._by_path.get(at, ())]
-                end = at.rfind(b"/")
-                if end < 0 or at == b"/":
-                    break
-                at, level = at[:end] or b"/", level + 1
-            if len(self._above) >= _REMEMBERED:
-                self._above.clear()
-            self._above[path] = found
+        found: list[tuple[Watch, int]] = []
+        level, at = 1, path
+        while True:
+            found += [(watch, level) for watch in self._by_path.get(at, ())]
+            end = at.rfind(b"/")
+            if end < 0 or at == b"/":
+                break
+            at, level = at[:end] or b"/", level + 1
+        if len(self._above) >= _REMEMBERED:
+            self._above.clear()
+        self._above[path] = found
         return found
 
 
