@@ -8,7 +8,6 @@ from pathlib import Path
 from tests.support.simworld import SimWorld
 from xenbus.client import Store
 from xenbus.request import Begin, Introduce, Remove, Request, Unwatch, Watch
-from xenbus.wire import pack
 
 Group = tuple[bool, list[Request]]
 """Whether they belong to the transaction that was begun last, and requests that are sent together."""

@@ -10,6 +10,15 @@ from xenvm.cli.finder import install
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
+
+
+def _help() -> NoReturn:
+    from xenvm.cli import help as page
+    from xenvm.cli.run import leave
+
+    print(page.page(page.columns()), end="")
+    leave(0)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         from xenvm.cli import run as runner
 
         runner.chosen_host, words = words[1], words[2:]
+    if words in (["--help"], ["-h"]):
+        _help()
     plain = parse(words)
     if plain is None:
         from xenvm.cli.app import run_with_click
