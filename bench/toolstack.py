@@ -50,5 +50,6 @@ class Creation:
         """Removes the nodes and the watches again."""
         asked = [request for write in self.writes for _, requests in write for request in requests]
         kept = [Unwatch(*request.payload.decode().split("\0")[:2]) for request in asked if isinstance(request, Watch)]
-        tops = (f"/local/domain/{self.domid}", f"/libxl/{self.domid}", "/vm", "/local/domain/0/backend")
-        store.batch([*kept, *map(Remove, tops)])
+        kinds = ("console", "vbd", "vif")
+        tops = [f"/local/domain/0/backend/{kind}/{self.domid}" for kind in kinds]
+        store.batch([*kept, *map(Remove, (*tops, f"/local/domain/{self.domid}", f"/libxl/{self.domid}", "/vm"))])

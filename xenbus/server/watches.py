@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 UNLIMITED = -1
 """The depth of a watch that has none."""
-_REMEMBERED = 4096
-"""Nodes whose watches are remembered."""
+_REMEMBERED = 1 << 14
+"""Nodes, and watches above them, that are remembered in all: guests can make up as many nodes as they like."""
 
 
 class Watch:
@@ -39,22 +39,27 @@ class WatchIndex:
         self._by_path: dict[bytes, dict[Watch, None]] = {}
         self._above: dict[bytes, list[tuple[Watch, int]]] = {}
         """What `_reaching` has found: the nodes that a transaction changes have few parents."""
+        self._remembered = 0
         self._serial = 0
 
     def add(self, watch: Watch) -> None:
         """Registers one."""
         self._serial += 1
         watch.serial = self._serial
-        self._above.clear()
+        self._forget()
         self._by_path.setdefault(watch.path, {})[watch] = None
 
     def remove(self, watch: Watch) -> None:
         """Ends one."""
-        self._above.clear()
+        self._forget()
         there = self._by_path[watch.path]
         del there[watch]
         if not there:
             del self._by_path[watch.path]
+
+    def _forget(self) -> None:
+        self._above.clear()
+        self._remembered = 0
 
     def exactly(self, path: bytes) -> list[Watch]:
         """The watches on this very node."""
@@ -91,8 +96,9 @@ class WatchIndex:
             if end < 0 or at == b"/":
                 break
             at, level = at[:end] or b"/", level + 1
-        if len(self._above) >= _REMEMBERED:
-            self._above.clear()
+        self._remembered += 1 + len(found)
+        if self._remembered > _REMEMBERED:
+            self._forget()
         self._above[path] = found
         return found
 

@@ -62,7 +62,8 @@ def check_free(
     roster = _roster(host)
     answers = roster.look([info.domid for info in domains], also)
     for domid in roster.owners(name.encode("utf-8", "surrogateescape")):
-        raise DomainExists(f"a domain named {name!r} exists already: domid {domid}")
+        if any(info.domid == domid for info in domains):
+            raise DomainExists(f"a domain named {name!r} exists already: domid {domid}")
     for info in domains if uuid is not None else ():
         # A dead guest that is kept for inspection may share its uuid with its successor.
         if info.uuid == uuid and not info.shutdown:
@@ -109,8 +110,9 @@ class Roster:
 
         One round trip, and another if a name has changed meanwhile.
         """
-        answers = self._ask(self._unknown(domids), also)
-        while self._kept and (again := self._unknown(domids)):
+        # What others did before is told in front of an answer: one is asked for even if there is nothing to know.
+        answers = self._ask(self._unknown(domids) or domids[:1], also)
+        while self._kept and self._changes.any() and (again := self._unknown(domids)):
             self._ask(again, ())
         return answers
 
@@ -124,14 +126,20 @@ class Roster:
             self._names.clear()
             self._taken.clear()
         for number in changed:
-            self._forget(number)
+            if number.isdigit() and len(number) <= 5:
+                self._put(Domid(int(number)), None)
+                self._names.pop(Domid(int(number)), None)
         return [domid for domid in domids if domid not in self._names]
 
-    def _forget(self, number: bytes) -> None:
-        domid = int(number) if number.isdigit() and len(number) <= 5 else -1
-        name = self._names.pop(domid, None)  # type: ignore[call-overload]
+    def _put(self, domid: Domid, name: bytes | None) -> None:
+        before = self._names.get(domid)
+        if before is not None:
+            del self._taken[before][domid]
+            if not self._taken[before]:
+                del self._taken[before]
+        self._names[domid] = name
         if name is not None:
-            self._taken[name].pop(domid, None)  # type: ignore[call-overload]
+            self._taken.setdefault(name, {})[domid] = None
 
     def _ask(self, domids: Sequence[Domid], also: Sequence[Request]) -> list[object]:
         reads: list[Request] = [Read(f"{_TOP}/{domid}/name") for domid in domids]
@@ -140,9 +148,7 @@ class Roster:
             self._kept = not isinstance(replies.pop(0), StoreError)
         answers = [known(reply) for reply in replies]
         for domid, name in zip(domids, answers, strict=False):
-            self._names[domid] = name if isinstance(name, bytes) else None
-            if isinstance(name, bytes):
-                self._taken.setdefault(name, {})[domid] = None
+            self._put(domid, name if isinstance(name, bytes) else None)
         return answers[len(reads) :]
 
     def _watch(self) -> list[Request]:

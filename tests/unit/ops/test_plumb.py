@@ -131,3 +131,12 @@ def test_a_guest_without_disks_takes_no_lock(world: FakeHost) -> None:
     held: list[bool] = []
     world.create(disk=None)
     assert held == [False]
+
+
+def test_nothing_is_asked_for_a_file_that_nobody_has(world: FakeHost) -> None:
+    """Other guests could only have it through a loop device."""
+    world.create(name="first", uuid=None, vif=None, disk=[f"{world.file('other.img', bytes(512))},raw,xvda,rw"])
+    asked = len(world.store.log)
+    world.create(vif=None)
+    lists = [path for operation, path in world.store.log[asked:] if path.startswith("/local/domain/0/backend/vbd/1")]
+    assert not lists

@@ -170,8 +170,9 @@ class Consoled:
                 self._tokens[domid] = self._watcher.watch(f"/local/domain/{domid}/console", self._console_changed)
 
     def _console_changed(self, path: str) -> None:
-        domid = parse_domid(path.split("/")[3])
-        if domid is not None:
+        names = path.split("/")
+        domid = parse_domid(names[3])
+        if domid is not None and names[-1] != "tty":  # the daemon writes that itself
             self._dirty.add(domid)
 
     def _look_at(self, domid: int) -> None:

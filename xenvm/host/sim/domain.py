@@ -23,7 +23,8 @@ _PLAIN = (
 class SimDomain:
     """The state of a domain; the rules are those of the hypervisor's operations."""
 
-    _info: DomainInfo | None = None
+    known: DomainInfo | None = None
+    """`info`, while it is true."""
 
     def __init__(self, domid: Domid, request: CreateRequest, ram: Ram) -> None:
         self.domid, self.request, self.ram = domid, request, ram
@@ -61,8 +62,8 @@ class SimDomain:
     def __setattr__(self, name: str, value: Any) -> None:
         """Whatever changes, what was said of the domain is true no more."""
         object.__setattr__(self, name, value)
-        if self._info is not None:
-            object.__setattr__(self, "_info", None)
+        if self.known is not None:
+            object.__setattr__(self, "known", None)
 
     def set_online(self, vcpu: int, online: bool) -> None:
         """Starts or stops a vCPU."""
@@ -81,10 +82,10 @@ class SimDomain:
     @property
     def info(self) -> DomainInfo:
         """What getdomaininfo says; made once, as a list of a thousand domains is asked for at each creation."""
-        if self._info is None:
-            object.__setattr__(self, "_info", self._said())
-        assert self._info is not None
-        return self._info
+        if self.known is None:
+            object.__setattr__(self, "known", self._said())
+        assert self.known is not None
+        return self.known
 
     def _said(self) -> DomainInfo:
         return DomainInfo(

@@ -67,7 +67,8 @@ class DomainOperations:
 
     def domains(self) -> list[DomainInfo]:
         """All domains, in the order of their domids."""
-        return [self.all[domid].info for domid in sorted(self.all)]
+        every = self.all
+        return [every[domid].known or every[domid].info for domid in sorted(every)]
 
     def domain(self, domid: Domid) -> DomainInfo | None:
         """One domain, or None if there is none with exactly this domid."""
