@@ -5,14 +5,15 @@ SUITES ?= bookworm trixie
 VENV = $$(tools/setup)
 PYTEST = "$$venv/bin/python" -m pytest
 
-.PHONY: help setup demo test unit conformance golden-test lab-test lint bench golden clean
+.PHONY: help setup demo test unit conformance golden-test lab-test lint bench bench-simulated golden clean
 
 help:
 	@echo "make demo       build and boot a Xen-on-ARM host in QEMU, create the example guest in it"
 	@echo "make test       all tests: unit, golden, and in the lab (real Xen 4.17 and 4.20)"
 	@echo "make unit       the fast tests only"
 	@echo "make conformance our XenStore beside the real xenstored, from Debian's packages"
-	@echo "make bench      measure against xl, in the lab"
+	@echo "make bench      measure against xl, in the lab, and the next"
+	@echo "make bench-simulated  the simulated host and its store, beside the real daemons; no lab"
 	@echo "make golden     make the golden files anew (needs the lab)"
 	@echo "make lint       ruff, mypy, import rules"
 
@@ -40,6 +41,10 @@ lint:
 
 bench:
 	@venv=$(VENV) && "$$venv/bin/python" -m bench $(SUITES) && "$$venv/bin/python" -m bench.store_client
+	@$(MAKE) --no-print-directory bench-simulated
+
+bench-simulated:
+	@venv=$(VENV) && "$$venv/bin/python" -m bench.simulated
 
 golden:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.golden.regenerate $(SUITES)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.simworld import SimWorld
 from xenbus.client import Store
-from xenbus.request import Begin, Introduce, Remove, Request, Unwatch, Watch
+from xenbus.link import Call
+from xenbus.request import Begin, Remove, Request, Unwatch, Watch
 
 Group = tuple[bool, list[Request]]
 """Whether they belong to the transaction that was begun last, and requests that are sent together."""
@@ -20,31 +22,29 @@ class Creation:
         with tempfile.TemporaryDirectory() as name:
             world = SimWorld(Path(name))
             self.writes: list[list[Group]] = []
-            link = world.host.store.link
-            send = link.send
+            link, send = world.host.store.link, world.host.store.link.send
 
-            def record(groups, deadline):  # type: ignore[no-untyped-def]
+            def record(groups: Sequence[tuple[int, Sequence[Request]]], deadline: float) -> Call:
                 self.writes.append([(bool(tx), list(requests)) for tx, requests in groups])
                 return send(groups, deadline)
 
             link.send = record  # type: ignore[method-assign]
+            first = world.create()
+            world.world.settle()
+            world.destroy(first)
+            self.writes.clear()  # from here on, as each further creation does it
             self.domid = world.create()
             world.world.close()
-        # The answers of back ends come from elsewhere: what was asked again because of them is not a store's work.
         self.count = sum(len(requests) for write in self.writes for _, requests in write)
+        """How many requests that are."""
 
-    def replay(self, store: Store, introduce: bool = True) -> None:
+    def replay(self, store: Store) -> None:
         """Asks all of it, and waits wherever the toolstack waits."""
         tx = 0
         for write in self.writes:
-            groups = [(tx if inside else 0, self._now(requests, introduce)) for inside, requests in write]
-            replies = store.exchange(groups)
-            if isinstance(groups[0][1][0], Begin):
+            replies = store.exchange([(tx if inside else 0, requests) for inside, requests in write])
+            if isinstance(write[0][1][0], Begin):
                 tx = replies[0]
-
-    @staticmethod
-    def _now(requests: list[Request], introduce: bool) -> list[Request]:
-        return [request for request in requests if introduce or not isinstance(request, Introduce)]
 
     def undo(self, store: Store) -> None:
         """Removes the nodes and the watches again."""
