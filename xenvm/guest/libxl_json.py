@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, "Json"] | list["Json"] | str | int
 
-_ESCAPES = {'"': '\\"', "\\": "\\\\", **{chr(code): f"\\u{code:04x}" for code in range(0x20)}}
+_ESCAPES = {ord('"'): '\\"', ord("\\"): "\\\\", **{code: f"\\u{code:04x}" for code in range(0x20)}}
 _ACTIONS = {"rename-restart": "restart_rename"}
 """Where libxl's name is not the setting's with underscores."""
 _NIC_KEYS = ("mtu", "mac", "ip", "bridge", "script", "vifname", "gatewaydev", "vlan")
@@ -128,7 +128,7 @@ def _text(value: Json, indent: str = "\n") -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+        return f'"{value.translate(_ESCAPES)}"'
     return str(value)
 
 
