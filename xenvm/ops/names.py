@@ -7,7 +7,7 @@ from xenbus.link import Marks
 from xenbus.request import Read, Watch
 from xenvm.errors import DomainError, DomainExists, NoSuchDomain
 from xenvm.ops.records import known
-from xenvm.types import Domid
+from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check_free(
 ) -> list[object]:
     """Refuses a name or uuid that one of the `domains` has; gives the answers to `also`, asked in the same trip."""
     roster = _roster(host)
-    answers = roster.look([info.domid for info in domains], also)
+    answers = roster.look(domains, also)
     for domid in roster.owners(name.encode("utf-8", "surrogateescape")):
         if any(info.domid == domid for info in domains):
             raise DomainExists(f"a domain named {name!r} exists already: domid {domid}")
@@ -100,45 +100,43 @@ class Roster:
     def __init__(self, store: Store, keep: bool) -> None:
         self.store = store
         self._changes = _Changes()
-        self._names: dict[Domid, bytes | None] = {}
+        self._names: dict[Domid, bytes] = {}
         self._taken: dict[bytes, dict[Domid, None]] = {}
         self._kept: bool | None = None if keep else False
         """Whether the watch is there; None: it was not asked for yet."""
 
-    def look(self, domids: Sequence[Domid], also: Sequence[Request]) -> list[object]:
+    def look(self, domains: Sequence[DomainInfo], also: Sequence[Request]) -> list[object]:
         """Brings itself up to date with these domains, all that there are; gives the answers to `also`.
 
         One round trip, and another if a name has changed meanwhile.
         """
         # What others did before is told in front of an answer: one is asked for even if there is nothing to know.
-        answers = self._ask(self._unknown(domids) or domids[:1], also)
-        while self._kept and self._changes.any() and (again := self._unknown(domids)):
-            self._ask(again, ())
+        answers = self._ask(self._unknown(domains) or [DOM0], also)
+        while self._kept and self._changes.any():
+            self._ask(self._unknown(domains), ())
         return answers
 
     def owners(self, name: bytes) -> Iterable[Domid]:
         """Who has a name, as of the last look."""
         return self._taken.get(name, ())
 
-    def _unknown(self, domids: Sequence[Domid]) -> list[Domid]:
-        changed = set(self.store.link.take_marks(self._changes))
-        if not self._kept or b"" in changed:
-            self._names.clear()
-            self._taken.clear()
-        for number in changed:
-            if number.isdigit() and len(number) <= 5:
-                self._put(Domid(int(number)), None)
-                self._names.pop(Domid(int(number)), None)
-        return [domid for domid in domids if domid not in self._names]
+    def _unknown(self, domains: Sequence[DomainInfo]) -> list[Domid]:
+        """Whom to ask for: those of whom there is news, or all. One that no event told of has no name yet."""
+        changed = self.store.link.take_marks(self._changes)
+        if self._kept and b"" not in changed:
+            return [Domid(int(number)) for number in changed if number.isdigit() and len(number) <= 5]
+        self._names.clear()
+        self._taken.clear()
+        return [info.domid for info in domains]
 
     def _put(self, domid: Domid, name: bytes | None) -> None:
-        before = self._names.get(domid)
+        before = self._names.pop(domid, None)
         if before is not None:
             del self._taken[before][domid]
             if not self._taken[before]:
                 del self._taken[before]
-        self._names[domid] = name
         if name is not None:
+            self._names[domid] = name
             self._taken.setdefault(name, {})[domid] = None
 
     def _ask(self, domids: Sequence[Domid], also: Sequence[Request]) -> list[object]:

@@ -23,8 +23,8 @@ _PLAIN = (
 class SimDomain:
     """The state of a domain; the rules are those of the hypervisor's operations."""
 
-    known: DomainInfo | None = None
-    """`info`, while it is true."""
+    stale: set[Domid] | None = None
+    """Where domains are noted of which something has changed."""
 
     def __init__(self, domid: Domid, request: CreateRequest, ram: Ram) -> None:
         self.domid, self.request, self.ram = domid, request, ram
@@ -62,8 +62,8 @@ class SimDomain:
     def __setattr__(self, name: str, value: Any) -> None:
         """Whatever changes, what was said of the domain is true no more."""
         object.__setattr__(self, name, value)
-        if self.known is not None:
-            object.__setattr__(self, "known", None)
+        if self.stale is not None:
+            self.stale.add(self.domid)
 
     def set_online(self, vcpu: int, online: bool) -> None:
         """Starts or stops a vCPU."""
@@ -81,13 +81,7 @@ class SimDomain:
 
     @property
     def info(self) -> DomainInfo:
-        """What getdomaininfo says; made once, as a list of a thousand domains is asked for at each creation."""
-        if self.known is None:
-            object.__setattr__(self, "known", self._said())
-        assert self.known is not None
-        return self.known
-
-    def _said(self) -> DomainInfo:
+        """What getdomaininfo says."""
         return DomainInfo(
             self.domid,
             self.request.uuid,

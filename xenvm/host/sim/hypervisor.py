@@ -100,4 +100,4 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
         self.channels.restore(state["channels"])
         for text, fields in state["domains"].items():
             domid = Domid(int(text))
-            self.all[domid] = domain_from(domid, fields, self._ram(domid, fields["written"]))
+            self.enter(domain_from(domid, fields, self._ram(domid, fields["written"])))

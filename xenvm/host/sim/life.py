@@ -41,7 +41,15 @@ class DomainOperations:
         """Told of each domain that begins, or goes on, to run."""
         self.on_death: Callable[[Domid], object] = lambda domid: None
         """Told of each domain that shuts down, dies or is gone (VIRQ_DOM_EXC)."""
-        self.all[DOM0] = self._dom0()
+        self._listed: dict[Domid, DomainInfo] = {}
+        self._in_order = True
+        self._stale: set[Domid] = set()
+        """Domains of which something has changed since they were listed."""
+        self.enter(self._dom0())
+
+    def enter(self, domain: SimDomain) -> None:
+        """Has a domain in the table."""
+        self.all[domain.domid], domain.stale = domain, self._stale
 
     def _dom0(self) -> SimDomain:
         pages, cpus = self.machine.dom0_memory * 256, self.machine.cpus
@@ -66,9 +74,19 @@ class DomainOperations:
     # Questions.
 
     def domains(self) -> list[DomainInfo]:
-        """All domains, in the order of their domids."""
-        every = self.all
-        return [every[domid].known or every[domid].info for domid in sorted(every)]
+        """All domains, in the order of their domids; only those are described anew that have changed."""
+        for domid in self._stale:
+            domain = self.all.get(domid)
+            if domain is None:
+                self._listed.pop(domid, None)
+            else:
+                if domid not in self._listed and domid < next(reversed(self._listed), 0):
+                    self._in_order = False
+                self._listed[domid] = domain.info
+        self._stale.clear()
+        if not self._in_order:
+            self._listed, self._in_order = dict(sorted(self._listed.items())), True
+        return list(self._listed.values())
 
     def domain(self, domid: Domid) -> DomainInfo | None:
         """One domain, or None if there is none with exactly this domid."""
@@ -109,7 +127,7 @@ class DomainOperations:
         domain = SimDomain(domid, request, self._new_ram(domid))
         domain.pool = pool
         self.free_pages -= pool
-        self.all[domid] = domain
+        self.enter(domain)
         self.channels.add(domid, request.max_evtchn_port)
         return Created(domid, request.gic_version, 0)
 
@@ -152,6 +170,7 @@ class DomainOperations:
 
     def _bury(self, domain: SimDomain) -> None:
         del self.all[domain.domid]
+        self._stale.add(domain.domid)
         domain.ram.release()
 
     def hold(self, domain: SimDomain, pages: int) -> None:

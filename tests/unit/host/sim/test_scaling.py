@@ -20,7 +20,8 @@ class Counts:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.counts = dict.fromkeys(("requests", "watches", "infos"), 0)
-        perform, covering, said = Engine.perform, WatchIndex.covering, SimDomain._said
+        perform, covering, info = Engine.perform, WatchIndex.covering, SimDomain.info.fget
+        assert info is not None
 
         def counted_perform(*arguments: object) -> bytes:
             self.counts["requests"] += 1
@@ -31,13 +32,13 @@ class Counts:
             self.counts["watches"] += len(found)
             return found  # type: ignore[return-value]
 
-        def counted_said(domain: SimDomain) -> object:
+        def counted_info(domain: SimDomain) -> object:
             self.counts["infos"] += 1
-            return said(domain)
+            return info(domain)
 
         patch.setattr(Engine, "perform", counted_perform)
         patch.setattr(WatchIndex, "covering", counted_covering)
-        patch.setattr(SimDomain, "_said", counted_said)
+        patch.setattr(SimDomain, "info", property(counted_info))
 
     def taken(self) -> dict[str, int]:
         """The counts since the last call."""
