@@ -118,6 +118,8 @@ class Plumbing:
         return [nodes.nic_device(domid, nic, self._release) for nic in self._nics]
 
     def _scripted(self, domid: Domid) -> list[nodes.Device]:
+        if len(self._own_disks) == len(self._disks) and len(self._own_nics) == len(self._nics):
+            return []  # nearly always
         own = {("vbd", disk.devid) for disk in self._own_disks} | {("vif", nic.devid) for nic in self._own_nics}
         return [device for device in self.disks(domid) + self.nics(domid) if (device.kind, device.devid) not in own]
 

@@ -200,7 +200,9 @@ class Consoled:
         kept = self._kept.pop(domid, b"")
         most = min(parse_decimal(limit) or LIMIT_MAX, LIMIT_MAX)
         path = self.log_path(name, domid)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             console = GuestConsole(self._side, domid, port, log, most, self._wake)

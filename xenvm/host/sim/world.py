@@ -222,7 +222,8 @@ class World:
 
     def _userdata(self) -> str:
         path = os.path.join(self.files(), "userdata")
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        if not os.path.isdir(path):
+            os.makedirs(path, mode=0o700, exist_ok=True)
         return path
 
     def _temporary(self) -> str:
