@@ -92,15 +92,18 @@ class Link:
     def send(self, groups: Sequence[Group], deadline: float) -> Call:
         """Sends requests with as few writes as possible; does not wait for answers."""
         requests = groups[0][1] if len(groups) == 1 else [request for _tx, some in groups for request in some]
-        if self._port.whole_packets and any(len(request.payload) > _WHOLE_PAYLOAD_MAX for request in requests):
+        alone = self._port.whole_packets
+        if alone and any(len(request.payload) > _WHOLE_PAYLOAD_MAX for request in requests):
             raise InvalidValue(f"{self.address} takes at most {_WHOLE_PAYLOAD_MAX} bytes a request")
         with self._sending:
             if self._failure:
                 raise self._failed()
             call = Call(requests)
             packets = self._pack(call, groups)
-            for data in packets if self._port.whole_packets else (b"".join(packets),):
-                self._put(data, deadline)
+            if alone:
+                self._put_one_by_one(packets, deadline)
+            else:
+                self._put(b"".join(packets), deadline)
         return call
 
     def finish(self, call: Call, deadline: float, timeout: float) -> None:
@@ -173,6 +176,21 @@ class Link:
                 packets.append(wire.pack(request.op, number, tx, request.payload))
         self._last_id = number
         return packets
+
+    def _put_one_by_one(self, packets: list[bytes], deadline: float) -> None:
+        """Each when all before it are answered, those of earlier calls too."""
+        unsent = list(self._open)[-len(packets) :]
+        while unsent:
+            try:
+                if not self.wait(lambda: len(self._open) <= len(unsent), deadline):
+                    raise StoreTimeout(f"the store at {self.address} takes no more requests")
+                self._put(packets[-len(unsent)], deadline)
+            except BaseException:
+                with self._lock:
+                    for number in unsent:
+                        self._open.pop(number, None)
+                raise
+            del unsent[0]
 
     def _put(self, data: bytes, deadline: float) -> None:
         try:

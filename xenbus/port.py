@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
         address: str
         whole_packets: bool
-        """Whether a write takes exactly one packet, and not more than 4096 bytes with its header."""
+        """Whether a write takes exactly one packet, not more than 4096 bytes with its header, and none before the one
+        before it was answered."""
 
         def fileno(self) -> int: ...
         def receive(self, left: float | None) -> bytes | None:
@@ -95,7 +96,11 @@ class SocketPort:
 
 
 class DevicePort:
-    """Linux' /dev/xen/xenbus: it reads the first packet of a write and drops what is behind it."""
+    """Linux' /dev/xen/xenbus: it reads the first packet of a write and drops what is behind it.
+
+    It sends a packet on out of the buffer that the next write goes to, at some later time: who does not wait for the
+    answer has requests garbled or lost (drivers/xen/xenbus/xenbus_dev_frontend.c; seen with 6.12).
+    """
 
     whole_packets = True
 

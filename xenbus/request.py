@@ -305,6 +305,23 @@ class DomainPath(_Plain):
         return payload.rstrip(b"\0").decode("ascii", "surrogateescape")
 
 
+class GetQuota(_Plain):
+    """A quota of a domain; a server that is older than 4.22 refuses it."""
+
+    __slots__ = ()
+    op, verb = wire.GET_QUOTA, "ask for a quota of domain"
+
+    def __init__(self, domid: int, name: str) -> None:
+        super().__init__(domid, name)
+
+    def decode(self, payload: bytes) -> int:
+        """The number, 4294967295 where the domain has none of its own; InvalidValue where it is none."""
+        number = parse_decimal(payload.rstrip(b"\0"))
+        if number is None:
+            raise ValueError("a quota is a number")
+        return number
+
+
 class Control(_Plain):
     """A command to the server itself (``help``, ``quota`` ...); gives its text."""
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from xenbus.errors import StoreError
 from xenbus.parse import parse_decimal, parse_domid
-from xenbus.request import Control, Read
+from xenbus.request import Control, GetQuota, Read
 from xenbus.tree import owners, walk
 from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xenbus.client import Store
     from xenbus.operations import Reply
 
 _TEXT_MAX = 4096
+_NOT_SET = 0xFFFFFFFF
 
 
 class Usage(Value):
@@ -44,6 +47,19 @@ def limits(store: Store) -> dict[str, int]:
     """The quotas of a domain by name; none if the server does not tell."""
     reply = store.batch([Control("quota")])[0]
     return {} if isinstance(reply, StoreError) else numbers(reply)
+
+
+def own_limits(store: Store, domids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """The quotas that differ from everybody's, of the domains that have some; none if the server does not tell."""
+    common = limits(store)
+    asked = [(domid, name) for domid in domids if domid for name in common]
+    if not asked or isinstance(store.batch([GetQuota(*asked[0])])[0], StoreError):
+        return {}
+    found: dict[int, dict[str, int]] = {}
+    for (domid, name), reply in zip(asked, store.batch([GetQuota(*each) for each in asked]), strict=True):
+        if isinstance(reply, int) and reply not in (_NOT_SET, common[name]):
+            found.setdefault(domid, {})[name] = reply
+    return found
 
 
 def numbers(text: str) -> dict[str, int]:

@@ -226,6 +226,19 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("name", "TRIGGER"), Argument("vcpu", "[VCPU]", required=False)),
     ),
     Command(
+        "explain",
+        "Tell what a guest's devices wait for, and who must do it.",
+        "explain:explain",
+        (Option(("--follow",), "following", "Go on, and print what changes."), JSON),
+        (_DOMAIN, Argument("device", "[DEVICE]", required=False)),
+    ),
+    Command(
+        "doctor",
+        "Tell what on this host will make create fail, and how to mend it.",
+        "doctor:doctor",
+        (Option(("--config",), "config", "Look also at what the guest of this configuration needs.", "FILE"), JSON),
+    ),
+    Command(
         "rename",
         "Give a domain another name.",
         "inspect:rename",

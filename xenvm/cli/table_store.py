@@ -14,7 +14,7 @@ _STORE_SERVE = Command(
     ),
 )
 
-_SOCKET = Option(("--socket",), "socket", "Another store than this host's: the path of its socket.", "PATH")
+_SOCKET = Option(("--socket",), "socket", "Not this host's store: the path of a socket, device or snapshot.", "PATH")
 _PERMS = Option(("-p",), "perms", "Show permissions.")
 _RAW = Option(("-R", "--raw"), "raw", "Values as they are: no escapes such as \\n or \\x07.")
 _DEPTH = Option(("-d", "--depth"), "depth", "How many levels down.", "N", None, True)
@@ -50,7 +50,9 @@ COMMANDS = (
         (_FULL, _PERMS, _DEPTH, JSON, _SOCKET),
         (_MAYBE_PATHS,),
     ),
-    Command("tree", "Draw a tree, with what values mean.", "store.look:tree", (_PERMS, _DEPTH, _SOCKET), (_PATH,)),
+    Command(
+        "tree", "Draw a tree, with what values mean.", "store.look:tree", (_PERMS, _DEPTH, JSON, _SOCKET), (_PATH,)
+    ),
     Command(
         "list",
         "Print names of children, as xenstore-list does.",

@@ -70,6 +70,10 @@ class Host:
             self._store.close()
             self._store = None
 
+    def changed_at(self, path: str) -> float | None:
+        """Since when the state of a device is what it is, by the store's clock; None where nobody has noted it."""
+        return None
+
     def close(self) -> None:
         """Releases what was opened."""
         if self._store is not None:

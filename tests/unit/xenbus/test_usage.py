@@ -3,8 +3,11 @@ from __future__ import annotations
 from tests.support.fakestore import FakeStore
 from xenbus import wire
 from xenbus.client import Store
+from xenbus.link import Link
 from xenbus.perm import Perm
-from xenbus.usage import Usage, limits, numbers, usage
+from xenbus.server.engine import Engine
+from xenbus.server.port import EnginePort
+from xenbus.usage import Usage, limits, numbers, own_limits, usage
 
 QUOTA = "Quota settings:\nnodes            :     1000 Nodes per domain\nwatches : 128 x\nodd : -5\n"
 OF_ZERO = "Domain 0:\nnodes           :       54\nwatches         :        2\nmemory : 8327\n"
@@ -45,3 +48,21 @@ def test_counted_where_the_server_does_not_tell(store: Store, fake: FakeStore) -
     assert usage(store) == [Usage(0, None, 4), Usage(5, "guest", 1)]
     fake.inject(fake.count + 1, "EINVAL")
     assert limits(store) == {}
+
+
+def test_quotas_of_a_domains_own() -> None:
+    engine = Engine(exists=lambda domid: domid in (5, 6))
+    with Store(Link(EnginePort(engine.connect()))) as store:
+        assert own_limits(store, [0, 5, 6]) == {}
+        domain = engine.domains.find(5)
+        assert domain is not None
+        domain.quotas.set(b"nodes", 50)
+        domain.quotas.set(b"watches", 0)
+        assert own_limits(store, [0, 5, 6]) == {5: {"nodes": 50, "watches": 0}}
+        assert own_limits(store, [0]) == {}
+
+
+def test_a_server_that_has_no_quotas_of_a_domains_own(store: Store, fake: FakeStore) -> None:
+    fake.inject(fake.count + 1, lambda packet: wire.pack(packet[0], packet[1], 0, QUOTA.encode() + b"\0"))
+    fake.inject(fake.count + 2, "ENOSYS")
+    assert own_limits(store, [0, 5]) == {}

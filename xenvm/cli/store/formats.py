@@ -92,6 +92,16 @@ def tree(snapshot: Snapshot, top: str, perms: bool, paint: Paint, lines: str = "
         stack += [(child, inner) for child in reversed(below.get(path, ()))]
 
 
+def tree_object(snapshot: Snapshot, top: str) -> dict[str, Any]:
+    """A tree for JSON: each node has its `children`, by name."""
+    made: dict[str, dict[str, Any]] = {}
+    for path, node in snapshot.items():
+        made[path] = {**node_object(path, node), "children": {}}
+        if path != top:
+            made[parent(path)]["children"][basename(path)] = made[path]
+    return made[top]
+
+
 def _tree_text(path: str, node: Node, perms: bool, paint: Paint) -> str:
     text = basename(path)
     state = state_of(path, node.value)

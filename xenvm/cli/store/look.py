@@ -35,13 +35,16 @@ def _ls(
     return 0
 
 
-def _tree(session: Session, path: str | None, perms: bool, depth: int | None) -> int | None:
+def _tree(session: Session, path: str | None, perms: bool, depth: int | None, as_json: bool) -> int | None:
     """Draws a tree, with what the values mean."""
     from xenvm.cli.store import formats
     from xenvm.cli.store.session import Paint
 
     (top,) = _tops(session, () if path is None else (path,))
     found = walk(session.eyes, top, perms=perms, depth=depth)
+    if as_json:
+        print_json({"tree": formats.tree_object(found, top)})
+        return 0
     fine = "utf" in (sys.stdout.encoding or "").lower()
     paint = Paint(session.paint.on or coloured())
     _print(formats.tree(found, top, perms, paint, "├─└│" if fine else "|-`|"))
@@ -153,19 +156,21 @@ def _explain(session: Session, path: str | None, domid: int | None, as_json: boo
 
 def _stat(session: Session, as_json: bool) -> int | None:
     """Prints what each domain uses of its quotas."""
-    from xenbus.usage import limits, usage
+    from xenbus.usage import limits, own_limits, usage
 
     found, allowed = usage(session.store), limits(session.store)
+    own = own_limits(session.store, [row.domid for row in found])
     if as_json:
-        print_json({"domains": [row.as_dict() for row in found], "limits": allowed})
+        print_json({"domains": [row.as_dict() for row in found], "limits": allowed, "own_limits": own})
         return 0
     columns = ("nodes", "watches", "transactions", "outstanding", "memory")
     _print([f"{'domid':>5}  {'name':<24}" + "".join(f"{column:>14}" for column in columns)])
     for row in found:
         counts = "".join(_count(getattr(row, column)) for column in columns)
         print(f"{row.domid:>5}  {_shown(row.name):<24}{counts}")
-    if allowed:
-        print(f"{'limit':>5}  {'(of a guest)':<24}" + "".join(_count(allowed.get(column)) for column in columns))
+    for who, some in [("(of a guest)", allowed), *((f"(of domain {domid})", own[domid]) for domid in own)]:
+        if some:
+            print(f"{'limit':>5}  {who:<24}" + "".join(_count(some.get(column)) for column in columns))
     return 0
 
 

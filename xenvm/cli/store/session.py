@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenbus.undo import Journal
 
     class Source(Protocol):
-        """Where a connection comes from: this host, or a socket."""
+        """Where a connection comes from: this host, a socket, or a snapshot's file."""
 
         @property
         def store(self) -> Store: ...
@@ -86,6 +86,7 @@ class Session:
         """Does requests that change the store, all or none; asks before a dangerous one where somebody answers."""
         if self.view is not None:
             raise DomainError(f"through the eyes of domain {self.view} one only looks: `as` alone ends that")
+        self.must_be_live()
         if self.asks is not None:
             from xenvm.cli.store.danger import dangers
 
@@ -96,6 +97,12 @@ class Session:
             self.store.call(requests[0])
         else:
             self.store.transact(requests)
+
+    def must_be_live(self) -> None:
+        """Refuses what makes no sense on a snapshot."""
+        source = self._source = self._source or self._open()
+        if reason := getattr(source, "frozen", ""):
+            raise DomainError(str(reason))
 
     def _change_and_note(self, journal: Journal, what: str, requests: Sequence[Request]) -> None:
         if self.tx is not None or len(requests) == 1:
@@ -144,7 +151,7 @@ class Verb:
         self.work = work
 
     def __call__(self, socket: str | None = None, **values: Any) -> int:
-        """Runs once, on the store at `socket` or on this host's; the exit code."""
+        """Runs once, on what `socket` names or on this host's store; the exit code."""
         with Session(opener(socket)) as session:
             return self.work(session, **values) or 0
 
@@ -175,7 +182,11 @@ class SocketSource:
 
 
 def opener(socket: str | None) -> Callable[[], Source]:
-    """What opens the store at a socket, or this host's."""
+    """What opens the store at a socket or a device, the snapshot in a file, or this host's store."""
+    if socket is not None and os.path.isfile(socket):
+        from xenvm.cli.store.recorded import RecordedSource
+
+        return lambda: RecordedSource(socket)
     if socket is not None:
         return lambda: SocketSource(socket)
     from xenvm.cli.run import open_host

@@ -34,6 +34,7 @@ def _watch(
     """Prints the path of each event, the first for each watched path at once; ends after `count` of them, if not 0."""
     if session.view is not None:
         raise DomainError(f"domain {session.view}'s watches are its own: `as` alone ends its view")
+    session.must_be_live()
     tops = list(dict.fromkeys(session.absolute(path) for path in paths))
     left = count
     try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xenvm.host.plumbing.bridge import BridgePort
     from xenvm.host.plumbing.locks import FileLock, HostLock
     from xenvm.host.plumbing.scripts import HotplugDevice as Task
+    from xenvm.host.plumbing.survey import Finding
     from xenvm.host.plumbing.userdata import UserData
     from xenvm.types import Domid
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
         @property
         def block(self) -> Block: ...
+        @property
+        def health(self) -> Health: ...
+        @property
+        def survey(self) -> Survey: ...
         @property
         def bridge(self) -> Bridge: ...
         @property
@@ -49,6 +54,22 @@ if TYPE_CHECKING:
             self, target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]
         ) -> BlockAttachment: ...
         def detach(self, node: str, path: str) -> None: ...
+
+    class Survey(Protocol):
+        """What the machine has, as in survey.py."""
+
+        def survey(self) -> Iterable[Finding]: ...
+        def tool_releases(self) -> list[str]: ...
+
+    class Health(Protocol):
+        """What is wrong with the host's parts, as in health.py."""
+
+        def driver(self, kind: str) -> str: ...
+        def daemon(self, program: str) -> bool | None: ...
+        def terminal(self, path: str) -> bool: ...
+        def disk(self, target: str, mode: str, node: str) -> str: ...
+        def bridge(self, name: str) -> str: ...
+        def link(self, interface: str, bridge: str) -> str: ...
 
     class Links(Protocol):
         """Waits for interfaces, as LinkWatch does."""
@@ -95,7 +116,7 @@ if TYPE_CHECKING:
         def attach(self, tty_path: str, *, domid: Domid, number: int = 0, escape: int = 0x1D) -> str: ...
 
 
-_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "locks", "scripts", "userdata")
+_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "health", "locks", "scripts", "survey", "userdata")
 
 
 def __getattr__(name: str) -> object:

@@ -19,6 +19,12 @@ class Behaviour(Value):
     """It does not take requests in control/shutdown."""
     ignore_detach: bool = False
     """Its front ends stay connected, whatever the back ends do."""
+    no_disk_driver: bool = False
+    """It has no driver for disks."""
+    no_net_driver: bool = False
+    """It has no driver for interfaces."""
+    keeps_rings: bool = False
+    """Its front ends say that they are ready, and do not tell where their rings are."""
     hostile: bool = False
     """It overwrites all that it may write in the store, and its rings, with senseless values."""
 
@@ -34,6 +40,9 @@ _WORDS = {
     "crash": Behaviour(crash_at_boot=True),
     "ignore-shutdown": Behaviour(ignore_shutdown=True),
     "ignore-detach": Behaviour(ignore_detach=True),
+    "no-vbd": Behaviour(no_disk_driver=True),
+    "no-vif": Behaviour(no_net_driver=True),
+    "no-rings": Behaviour(keeps_rings=True),
     "hostile": Behaviour(hostile=True),
 }
 
@@ -46,7 +55,7 @@ def behaviour_of(bootargs: str, otherwise: Behaviour) -> Behaviour:
 
 
 def parse_behaviour(text: str) -> Behaviour:
-    """From words joined by commas: normal, slow, dead, crash, ignore-shutdown, ignore-detach, hostile. ConfigError."""
+    """From words joined by commas: normal, slow, dead, crash, ignore-shutdown, ignore-detach, ... ConfigError."""
     merged = Behaviour()
     for word in filter(None, (part.strip() for part in text.split(","))):
         if word not in _WORDS:

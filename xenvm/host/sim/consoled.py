@@ -13,6 +13,7 @@ from xenbus.parse import parse_decimal, parse_domid, parse_word
 from xenbus.request import Read
 from xenbus.watcher import Watcher
 from xenvm.errors import HypercallError
+from xenvm.host.sim.faults import MISSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,12 +112,16 @@ class Consoled:
         self._dirty: set[int] = set()
         self._changed = dict.fromkeys(["@introduceDomain"])
         self._kept: dict[int, bytes] = {}
+        self.trouble: Callable[[], str] = str
+        """What is wrong with the daemon, see xenvm.host.sim.faults."""
         for special in ("@introduceDomain", "@releaseDomain"):
             # With a depth the events name the domain: one more guest costs the same however many there are.
             self._watcher.watch(special, self._domains_changed, depth=1)
 
     def step(self) -> bool:
         """See Peer."""
+        if self.trouble() == MISSING:
+            return False
         moved = self._watcher.step()
         changed, self._changed = self._changed, {}
         for path in changed:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from xenbus.driver import Nodes
     from xenvm.host.sim.guestpages import Pages
     from xenvm.host.sim.sides import GuestSide
     from xenvm.types import Gfn
@@ -25,6 +26,8 @@ class GuestFrontend(Frontend):
     faults = (DeviceFault, StoreError, HypercallError)
     stubborn = False
     """It does not close when the back end asks for it."""
+    secretive = False
+    """It does not tell where its rings are."""
 
     if TYPE_CHECKING:
         side: GuestSide
@@ -68,6 +71,10 @@ class GuestFrontend(Frontend):
         self.in_service = False
         self.close_port()
         self.release()
+
+    def _act(self, action: str) -> Nodes | None:
+        nodes = super()._act(action)
+        return {} if self.secretive and nodes else nodes
 
     def _step(self) -> bool:
         if self.stubborn and not self.shutting_down and self.state == CONNECTED:

@@ -72,7 +72,10 @@ class GuestDevices:
         return [*self.disks.values(), *self.nics.values()]
 
     def _probe(self, bus: Bus, path: str) -> GuestFrontend | None:
-        driver = DRIVERS.get(path.split("/")[1])
+        kind = path.split("/")[1]
+        behaviour = self._kernel.behaviour
+        lacks = {"vbd": behaviour.no_disk_driver, "vif": behaviour.no_net_driver}.get(kind)
+        driver = None if lacks else DRIVERS.get(kind)
         end = driver.probe(bus, path) if driver else None
         if end is not None:
             self._register(end)
@@ -81,6 +84,7 @@ class GuestDevices:
     def _register(self, end: GuestFrontend) -> None:
         end.attach(self._kernel.side, self.pages, self._kernel.log)
         end.stubborn = self._kernel.behaviour.ignore_detach
+        end.secretive = self._kernel.behaviour.keeps_rings
         if isinstance(end, BlockFront):
             self.disks[end.devid] = end
         elif isinstance(end, NetFront):

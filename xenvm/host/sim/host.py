@@ -48,6 +48,10 @@ class SimHost(Host):
         self.world.store.close()
         self.world.store = self.world.client()
 
+    def changed_at(self, path: str) -> float | None:
+        """See Host."""
+        return self.world.annals.since(path)
+
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
         try:

@@ -29,6 +29,7 @@ def kernel(world: World, domid: Domid, state: Any) -> Kernel:
 def console_daemon(world: World, state: Any) -> Consoled:
     """xenconsoled; its logs lie in the folder ``console`` of the world."""
     daemon = Consoled(world.peer_client(), world.back_side(), lambda: os.path.join(world.files(), "console"))
+    daemon.trouble = world.faults.of("console")
     if state:
         daemon.restore(state)
     return daemon
@@ -36,12 +37,16 @@ def console_daemon(world: World, state: Any) -> Consoled:
 
 def block_back_ends(world: World, _state: Any) -> BackDriver:
     """blkback."""
-    return block_driver(world.peer_client(), world.back_side())
+    driver = block_driver(world.peer_client(), world.back_side())
+    driver.trouble = world.faults.of("vbd")
+    return driver
 
 
 def net_back_ends(world: World, _state: Any) -> NetDriver:
     """netback."""
-    return NetDriver(world.peer_client(), world.back_side())
+    driver = NetDriver(world.peer_client(), world.back_side())
+    driver.trouble = world.faults.of("vif")
+    return driver
 
 
 SERVICES = (console_daemon, block_back_ends, net_back_ends)

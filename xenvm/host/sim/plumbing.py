@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
+    from xenvm.host.sim.health import Health, Survey
 
 _BRIDGE, _MTU = "xenbr0", 1500
 _REUSE_SECONDS = 60.0
@@ -50,6 +51,10 @@ class SimPlumbing:
         """What `state` gave."""
         self.block.loops.restore((node, path, readonly) for node, (path, readonly) in state["loops"].items())
         self.domids.used = [(when, Domid(domid)) for when, domid in state["domids"]]
+
+    health: Health
+    survey: Survey
+    """The world puts them in."""
 
 
 class NoHostLock(HostLock):
@@ -145,9 +150,13 @@ class Bridge:
         """Whether the back end of a vif has made its interface."""
         self.wait: Callable[[float], object] = lambda left: None
         """Lets the world go on for some seconds."""
+        self.gone: Callable[[], set[str]] = set
+        """Bridges that have been taken away."""
 
     def find_bridge(self, name: str, device: str) -> str:
         """The bridge that a vif's setting means."""
+        if (name or _BRIDGE) in self.gone():
+            raise DeviceError(device, f"the bridge {name or _BRIDGE} does not exist")
         if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
             raise DeviceError(device, f"the bridge {name} does not exist")
         return name or _BRIDGE

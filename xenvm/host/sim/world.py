@@ -11,7 +11,9 @@ import os
 from xenvm.errors import HostError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.behaviour import Behaviour
+from xenvm.host.sim.faults import Annals, Faults
 from xenvm.host.sim.guestside import Guest
+from xenvm.host.sim.health import Health, Survey
 from xenvm.host.sim.hypervisor import SimHypervisor
 from xenvm.host.sim.machine import DEFAULT, Machine, machine_from
 from xenvm.host.sim.memory import Ram
@@ -63,6 +65,7 @@ class World:
         self.now = 0.0 if state is None else float(state["now"])
         self.hyper = SimHypervisor(machine, ram)
         self.xenstored = Xenstored(self.hyper, self.clock, self._wake)
+        self.faults, self.annals = Faults(), Annals(self.clock)
         self.store = self.client()
         """A connection of domain 0 whose waits let the world go on."""
         self.files = files or self._temporary
@@ -71,7 +74,7 @@ class World:
         """How guests behave that start from now on."""
         self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
         self.plumbing.bridge.wait = self.idle
-        self.plumbing.console = Terminals(self)
+        self._connect()
         self.kernels: dict[Domid, Peer] = {}
         self._ready: dict[Domid, None] = {}
         """Those that may have something to do; the others sleep, however many there are."""
@@ -81,8 +84,6 @@ class World:
         self._makers = peers.SERVICES if services is None else services
         self._settling = False
         self._folder = ""
-        self.hyper.on_run, self.hyper.on_death = self._run, self._death
-        self.hyper.channels.on_event = self._wake
         if state is None:
             self._found()
         else:
@@ -92,6 +93,16 @@ class World:
             maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
         ]
         self.settle()  # who comes to a host finds its drivers at work
+
+    def _connect(self) -> None:
+        """The parts to each other."""
+        self.hyper.on_run, self.hyper.on_death = self._run, self._death
+        self.hyper.channels.on_event = self._wake
+        self.plumbing.bridge.gone = lambda: self.faults.bridges
+        self.xenstored.engine.on_commit = self.annals.note
+        self.plumbing.health = Health(self.plumbing.bridge, self.faults)
+        self.plumbing.survey = Survey(self._userdata, self.plumbing.health)
+        self.plumbing.console = Terminals(self)
 
     # For peers.
 
@@ -257,6 +268,8 @@ class World:
             "kernels": {str(domid): _state_of(kernel) for domid, kernel in self.kernels.items()},
             "services": [_state_of(service) for service in self.services],
             "plumbing": self.plumbing.state(),
+            "faults": self.faults.state(),
+            "states": dict(self.annals.states),
             "store": self.xenstored.state(),
             "hyper": self.hyper.state(),
         }
@@ -266,6 +279,8 @@ class World:
         down = [domid for domid, domain in self.hyper.all.items() if domain.code is not None]
         self.xenstored.restore(state["store"], down)
         self.plumbing.restore(state["plumbing"])
+        self.faults.restore(state.get("faults", ((), ())))
+        self.annals.restore(state.get("states", {}))
         for text, kept in state["kernels"].items():
             domid = Domid(int(text))
             if domid in self.hyper.all:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +132,32 @@ def test_a_group_without_a_command_shows_the_help_where_there_is_no_terminal(fak
     code, out, _err = xenvm("store")
     assert code == 2 and "chmod" in out
     assert xenvm("store", "nothing")[0] == 2
+
+
+def test_a_tree_as_json(fake: FakeStore, xenvm: Xenvm) -> None:
+    code, out, _ = xenvm("store", "tree", "--json", "/local/domain/5/device")
+    found = json.loads(out)
+    disk = found["tree"]["children"]["vbd"]["children"]["51712"]
+    assert (code, found["version"], found["tree"]["path"]) == (0, 1, "/local/domain/5/device")
+    assert disk["children"]["state"]["meaning"] == "4 Connected" and disk["children"]["ring-ref"]["children"] == {}
+
+
+def test_a_snapshot_is_looked_at_like_a_store(
+    fake: FakeStore, xenvm: Xenvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "then.json")
+    code, live, _ = xenvm("store", "ls", "-f", "-p", "/local")
+    assert code == 0 and xenvm("store", "export", "-o", file)[0] == 0
+    monkeypatch.setenv("XENSTORED_PATH", "/nowhere")
+    assert xenvm("store", "ls", "-f", "-p", "--socket", file, "/local") == (0, live, "")
+    assert xenvm("store", "read", "--socket", file, "/local/domain/5/odd") == (0, "a\\000b\\n\\xff\n", "")
+    assert xenvm("store", "find", "--socket", file, "state")[0] == 0
+    for words in (("write", "/a", "1"), ("rm", "/local"), ("watch", "/local")):
+        code, _, err = xenvm("store", words[0], "--socket", file, *words[1:])
+        assert code == 1 and err == f"xenvm: {file} is a snapshot, not a live store\n"
+
+
+def test_a_file_that_is_no_snapshot(fake: FakeStore, xenvm: Xenvm, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("no")
+    code, _, err = xenvm("store", "ls", "--socket", str(tmp_path / "x"))
+    assert code == 1 and "is not JSON" in err
