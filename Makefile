@@ -5,13 +5,14 @@ SUITES ?= bookworm trixie
 VENV = $$(tools/setup)
 PYTEST = "$$venv/bin/python" -m pytest
 
-.PHONY: help setup demo test unit conformance golden-test lab-test lint bench bench-simulated golden clean
+.PHONY: help setup demo test unit conformance fuzz golden-test lab-test lint bench bench-simulated golden clean
 
 help:
 	@echo "make demo       build and boot a Xen-on-ARM host in QEMU, create the example guest in it"
 	@echo "make test       all tests: unit, golden, and in the lab (real Xen 4.17 and 4.20)"
 	@echo "make unit       the fast tests only"
 	@echo "make conformance our XenStore beside the real xenstored, from Debian's packages"
+	@echo "make fuzz       100,000 hostile inputs for each parser; COUNT=1000000 or SEED=... for others"
 	@echo "make bench      measure against xl, in the lab, and the next"
 	@echo "make bench-simulated  the simulated host and its store, beside the real daemons; no lab"
 	@echo "make golden     make the golden files anew (needs the lab)"
@@ -31,7 +32,10 @@ unit:
 
 conformance:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.support.realstore && \
-		CI=1 XENVM_STREAM=10000 $(PYTEST) tests/conformance
+		CI=1 XENVM_STREAM=10000 XENVM_KILLS=200 $(PYTEST) tests/conformance
+
+fuzz:
+	@venv=$(VENV) && "$$venv/bin/python" -m tests.fuzz --count $${COUNT:-100000} $${SEED:+--seed $$SEED}
 
 lab-test:
 	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests/lab

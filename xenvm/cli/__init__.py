@@ -10,15 +10,16 @@ from xenvm.cli.finder import install
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import NoReturn
 
 
-def _help() -> NoReturn:
-    from xenvm.cli import help as page
+def _help() -> None:
+    from xenvm.cli.help import columns, page
     from xenvm.cli.run import leave
 
-    print(page.page(page.columns()), end="")
-    leave(0)
+    text = page(columns())
+    if text is not None:
+        print(text, end="")
+        leave(0)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         runner.chosen_host, words = words[1], words[2:]
     if words in (["--help"], ["-h"]):
-        _help()
+        _help()  # returns where only click can do it
     plain = parse(words)
     if plain is None:
         from xenvm.cli.app import run_with_click

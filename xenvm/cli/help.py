@@ -23,9 +23,12 @@ _OPTIONS = (
 )
 
 
-def page(columns: int) -> str:
-    """The whole page for a terminal of so many columns."""
+def page(columns: int) -> str | None:
+    """The whole page for a terminal of so many columns; None where a word would have to be broken."""
     width = max(min(columns, WIDEST) - 2, NARROWEST)
+    longest = max(len(word) for _, text in _OPTIONS for word in text.split())
+    if longest > width - _margin(_OPTIONS):
+        return None
     about = [f"  {line}" for line in _wrapped(table.ABOUT, width - 2)]
     names = [command.name for command in table.COMMANDS]
     room = width - 6 - max(map(len, names))
@@ -46,11 +49,15 @@ def columns() -> int:
 
 
 def _columns(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
-    left = max(len(name) for name, _ in rows) + 2
+    margin = _margin(rows)
     for name, text in rows:
-        for line in _wrapped(text, max(width - left - 2, 10)):
-            yield f"  {name:<{left}}{line}"
+        for line in _wrapped(text, width - margin):
+            yield f"{'  ' + name:<{margin}}{line}"
             name = ""
+
+
+def _margin(rows: Sequence[tuple[str, str]]) -> int:
+    return max(len(name) for name, _ in rows) + 4
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:

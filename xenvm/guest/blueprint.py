@@ -76,6 +76,7 @@ def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
     spec = settled(spec)
     assert spec.uuid is not None
     pool = spec.shadow_memory * 1024 if spec.shadow_memory else layout.paging_pool_bytes(spec.maxmem, spec.maxvcpus)
+    _check_iomem(spec, banks)
     _check_placement(spec, facts, kernel, ramdisk)
     dtb.load_package()
     return Blueprint(
@@ -100,6 +101,13 @@ def _check_placement(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel, ra
     """Images that do not fit, or a partial tree that is none, are found before Xen is asked for anything."""
     assumed = dtb.TreeFacts(xen=facts.release, gpaddr_bits=facts.gpaddr_bits)
     dtb.lay_out(spec, kernel, ramdisk.size if ramdisk else 0, assumed)
+
+
+def _check_iomem(spec: GuestSpec, banks: tuple[layout.Region, ...]) -> None:
+    try:
+        layout.check_iomem(layout.occupied(banks, spec.gic_version, spec.vuart), spec.iomem)
+    except ConfigError as error:
+        raise _at(spec, "iomem", error.reason) from None
 
 
 def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None:

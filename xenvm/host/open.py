@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from xenvm.host.plumbing import Plumbing
 
 VARIABLE = "XENVM_HOST"
-"""What the environment says of the host, where the command line does not: ``xen``, ``sim`` or ``sim:FOLDER``."""
+"""What the environment says of the host, where the command line does not: ``xen``, ``sim`` or ``sim:FOLDER``.
+
+Behind the folder may stand what a new simulated host is made of, as ``?xen=4.17&gic=v2``.
+"""
 SIMULATED = "this machine has no Xen: the host is simulated, and no guest really runs"
 """The notice of a host that nobody asked for."""
 _SIGNS = ("dev/xen/privcmd", "proc/xen", "sys/hypervisor/type")

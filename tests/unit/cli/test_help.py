@@ -17,7 +17,11 @@ def test_it_is_what_click_says(columns: int, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("COLUMNS", str(columns))
     assert page.columns() == columns
     group = application()
-    assert page.page(columns) == group.get_help(click.Context(group, None, "xenvm", **group.context_settings)) + "\n"
+    assert page.page(columns) in (
+        None,
+        group.get_help(click.Context(group, None, "xenvm", **group.context_settings)) + "\n",
+    )
+    assert page.page(columns) is not None or columns < 60
 
 
 @pytest.mark.parametrize("given", ["", "wide", "0", "-5"])

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         @property
         def scripts(self) -> Scripts: ...
         @property
+        def vifscript(self) -> VifScript: ...
+        @property
         def locks(self) -> Locks: ...
         @property
         def domids(self) -> Domids: ...
@@ -94,6 +96,11 @@ if TYPE_CHECKING:
         def attach(self, device: Task, read_error: Any) -> None: ...
         def detach(self, device: Task, read_error: Any) -> None: ...
 
+    class VifScript(Protocol):
+        """When a vif needs its script, as in vifscript.py."""
+
+        def needs_script(self, bridge: str, ip: str | None) -> str | None: ...
+
     class Locks(Protocol):
         """Locks of the host, as in locks.py."""
 
@@ -116,7 +123,9 @@ if TYPE_CHECKING:
         def attach(self, tty_path: str, *, domid: Domid, number: int = 0, escape: int = 0x1D) -> str: ...
 
 
-_MODULES: Sequence[str] = ("block", "bridge", "console", "domids", "health", "locks", "scripts", "survey", "userdata")
+_MODULES: Sequence[str] = (
+    *("block", "bridge", "console", "domids", "health", "locks", "scripts", "survey", "userdata", "vifscript"),
+)
 
 
 def __getattr__(name: str) -> object:

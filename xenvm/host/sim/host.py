@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from xenbus.client import Store
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
+    from xenvm.host.sim.behaviour import Behaviour
     from xenvm.host.sim.world import World
 
 
@@ -63,11 +64,26 @@ class SimHost(Host):
                 self._folder.close()
 
 
-def open_world(path: str = "", notice: str = "") -> SimHost:
-    """The simulated host in a folder, the user's own one if none is given; waits while another process has it."""
+def _asked(text: str) -> tuple[dict[str, object], Behaviour | None]:
+    from xenvm.host.sim.choice import Choice
+
+    choice = Choice(text)
+    return choice.fields, choice.behaviour
+
+
+def open_world(choice: str = "", notice: str = "") -> SimHost:
+    """The simulated host in a folder, the user's own one if none is given; waits while another process has it.
+
+    `choice` is ``FOLDER?xen=4.17&gic=v2...``, see xenvm.host.sim.choice: what a new world is made of. HostError where
+    the folder has another one.
+    """
+    path, asked, _ = choice.partition("?")
+    fields, behaviour = _asked(choice) if asked else ({}, None)
     folder = WorldFolder(path or usual_folder())
     try:
-        return SimHost(folder.load(), folder, notice)
+        world = folder.load(fields)
+        world.behaviour = behaviour or world.behaviour
+        return SimHost(world, folder, notice)
     except BaseException:
         folder.close()
         raise

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def kernel(world: World, domid: Domid, state: Any) -> Kernel:
     """The kernel of a guest. What its command line says of its behaviour comes before what the world says."""
     made = Kernel(world.guest_side(domid), lambda: world.guest_client(domid), world.clock, world.behaviour)
+    made.drivers = {**made.drivers, **world.drivers}
     if state:
         made.restore(state)
     return made

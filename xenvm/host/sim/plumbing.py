@@ -35,10 +35,16 @@ _REUSE_SECONDS = 60.0
 class SimPlumbing:
     """All of it, over the state that outlives a process."""
 
-    def __init__(self, store: Callable[[], Store], clock: Callable[[], float], folder: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        clock: Callable[[], float],
+        folder: Callable[[], str],
+        bridges: tuple[str, ...] = (),
+    ) -> None:
         """`store` gives a connection of domain 0, `folder` where the files of domains may lie."""
-        self.locks, self.bridge = Locks(), Bridge(clock)
-        self.block, self.scripts = Block(), Scripts(store)
+        self.locks, self.bridge = Locks(), Bridge(clock, bridges)
+        self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.console: Console
         """The console client; the world puts it in."""
@@ -142,10 +148,10 @@ class _Attachment(block.BlockAttachment):
 
 
 class Bridge:
-    """See xenvm.host.plumbing.bridge: whatever bridge a configuration names is there."""
+    """See xenvm.host.plumbing.bridge: whatever bridge a configuration names is there, unless `names` says which."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], names: tuple[str, ...] = ()) -> None:
+        self._clock, self._names = clock, names
         self.interface_exists: Callable[[str], bool] = lambda name: True
         """Whether the back end of a vif has made its interface."""
         self.wait: Callable[[float], object] = lambda left: None
@@ -159,7 +165,10 @@ class Bridge:
             raise DeviceError(device, f"the bridge {name or _BRIDGE} does not exist")
         if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
             raise DeviceError(device, f"the bridge {name} does not exist")
-        return name or _BRIDGE
+        name = name or min(self._names, default=_BRIDGE)
+        if self._names and name not in self._names:
+            raise DeviceError(device, f"the bridge {name} does not exist")
+        return name
 
     def add(
         self, interface: str, bridge: str, *, device: str, mtu: int | None = None, vifname: str | None = None
@@ -217,6 +226,14 @@ class Scripts:
 
     def detach(self, device: scripts.HotplugDevice, read_error: object) -> None:
         """There is nothing to give back."""
+
+
+class VifScript:
+    """See xenvm.host.plumbing.vifscript: this host filters nothing, and nobody has put hooks there."""
+
+    def needs_script(self, bridge: str, ip: str | None) -> str | None:
+        """Why a vif needs the script, or None."""
+        return "its addresses are restricted by ip=" if ip else None
 
 
 class Domids:
