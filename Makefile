@@ -4,6 +4,8 @@
 SUITES ?= bookworm trixie
 VENV = $$(tools/setup)
 PYTEST = "$$venv/bin/python" -m pytest
+# Programs of others that tests compare with; a test says so where one cannot be had.
+ORACLES = { "$$venv/bin/python" -m tests.support.realstore || :; "$$venv/bin/python" -m tests.support.libvirt_xl || :; }
 
 .PHONY: help setup demo test unit conformance fuzz golden-test lab-test lint bench bench-simulated golden clean
 
@@ -25,7 +27,7 @@ demo:
 	@venv=$(VENV) && "$$venv/bin/python" examples/demo.py
 
 test:
-	@venv=$(VENV) && { "$$venv/bin/python" -m tests.support.realstore || :; } && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
+	@venv=$(VENV) && $(ORACLES) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
 
 unit:
 	@venv=$(VENV) && $(PYTEST) tests/unit tests/contract tests/golden

@@ -67,10 +67,15 @@ def limit_for(target: KiB) -> KiB:
     return KiB(target + 1024)
 
 
-def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
-    """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError."""
-    kernel = image.open_kernel(spec.kernel)
-    ramdisk = image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None
+def draw(
+    spec: GuestSpec, facts: HostFacts, kernel: image.Kernel | None = None, ramdisk: image.Blob | None = None
+) -> Blueprint:
+    """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError.
+
+    `kernel` and `ramdisk` are what the files of the configuration are, unless they are to be looked at here.
+    """
+    kernel = kernel or image.open_kernel(spec.kernel)
+    ramdisk = ramdisk or (image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None)
     _check_host(spec, facts, kernel)
     banks = layout.banks_for(spec.maxmem)
     spec = settled(spec)

@@ -8,6 +8,7 @@ from xenvm.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from xenbus.client import Store
@@ -23,6 +24,7 @@ SIMULATED = "this machine has no Xen: the host is simulated, and no guest really
 """The notice of a host that nobody asked for."""
 _SIGNS = ("dev/xen/privcmd", "proc/xen", "sys/hypervisor/type")
 """What is there under Xen, whether it can be used or not."""
+_INTERRUPTS = "/proc/interrupts"
 
 
 class Host:
@@ -67,6 +69,17 @@ class Host:
 
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
 
+    @property
+    def gic(self) -> int | None:
+        """Version of the interrupt controller that guests get (2 or 3), as far as it can be told before Xen is asked
+        for one: dom0 has the same."""
+        with open(_INTERRUPTS, encoding="ascii", errors="replace") as file:
+            text = file.read()
+        return next((version for version, name in ((3, "GICv3"), (2, "GICv2")) if name in text), None)
+
+    def attended(self, attend: Callable[[Host, Callable[[str], None]], object]) -> None:
+        """Has `attend` see to guests that have gone down, on a host where no process does."""
+
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""
         if self._store is not None:
@@ -101,7 +114,7 @@ def open_host(choice: str | None = None) -> Host:
     if kind == "sim":
         return _simulated(folder)
     if choice not in ("", "xen"):
-        raise HostError(f"{choice!r} names no host: there are xen, sim and sim:FOLDER")
+        raise HostError(f"{choice!r} names no host: there are xen, sim, sim:FOLDER and libvirt:URI")
     if choice == "xen" or under_xen():
         return Host()
     return _simulated("", SIMULATED)

@@ -128,6 +128,10 @@ class Plumbing:
         self._attached.clear()
         self._unlock()
 
+    def has_more(self, device: nodes.Device) -> bool:
+        """Whether `finish` has something to do for a device, which its nodes do not show yet."""
+        return device.kind == "vif" or device.devid not in {disk.devid for disk in self._own_disks}
+
     def finish(self, domid: Domid) -> None:
         """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
         self._wait_for_interfaces(domid)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 from xenvm.host.open import Host
 from xenvm.host.sim.folder import WorldFolder, usual_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenbus.client import Store
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.behaviour import Behaviour
     from xenvm.host.sim.world import World
+
+LOG = "monitor.log"
+"""What became of guests that went down, with the world's time, in its folder."""
 
 
 class SimHost(Host):
@@ -24,6 +31,7 @@ class SimHost(Host):
         self.world, self.notice = world, notice
         self._folder = folder
         self._hyper: Hypervisor = world.hyper
+        self._attend: Callable[[Host, Callable[[str], None]], object] | None = None
 
     @property
     def hyper(self) -> Hypervisor:
@@ -44,10 +52,24 @@ class SimHost(Host):
         """Everything else, simulated as well."""
         return self.world.plumbing
 
+    @property
+    def gic(self) -> int | None:
+        """The machine's."""
+        return self.world.hyper.machine.gic
+
     def reconnect(self) -> None:
         """A new connection to the store."""
         self.world.store.close()
         self.world.store = self.world.client()
+
+    def attended(self, attend: Callable[[Host, Callable[[str], None]], object]) -> None:
+        """Has `attend` see to what happened to guests: now, and once more at the end of the command."""
+        self._attend = attend
+        attend(self, self._log)
+
+    def _log(self, text: str) -> None:
+        with open(os.path.join(self.world.files(), LOG), "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{self.world.now:.1f} {text}\n")
 
     def changed_at(self, path: str) -> float | None:
         """See Host."""
@@ -56,6 +78,9 @@ class SimHost(Host):
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
         try:
+            if self._attend is not None:
+                self.world.settle()
+                self._attend(self, self._log)
             if self._folder is not None:
                 self._folder.save(self.world)
         finally:

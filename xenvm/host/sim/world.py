@@ -76,7 +76,7 @@ class World:
         """Gives the folder where this world's files lie."""
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
-        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata, machine.bridges)
+        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata, machine.bridges, self.consoles)
         self.plumbing.bridge.wait = self.idle
         self._connect()
         self.kernels: dict[Domid, Peer] = {}
@@ -234,6 +234,10 @@ class World:
             *((f"/local/pool/{number}/name", f"Pool-{number}") for number in self.hyper.cpupools()),
         ):
             self.store.write(path, value)
+
+    def consoles(self) -> str:
+        """The folder of the console daemon's logs."""
+        return os.path.join(self.files(), "console")
 
     def _userdata(self) -> str:
         path = os.path.join(self.files(), "userdata")
