@@ -97,10 +97,10 @@ class UnreadBlob(Blob):
 
 
 class _Nothing:
+    stamp = None
+
     def read_into(self, view: memoryview) -> None:
         """Leaves the memory as it is."""
-
-    stamp = None
 
     def __enter__(self) -> Self:
         return self
