@@ -7,6 +7,14 @@ from __future__ import annotations
 
 from xenbus.value import Value
 
+ABOUT = "A toolstack for Xen on ARM: a minimal device tree, our own hypercalls, everything else on xenbus."
+DEBUG = "Show where an error was raised."
+HOST = (
+    "xen, sim or sim:FOLDER, a simulated host, or libvirt:URI; else $XENVM_HOST, else what this machine"
+    " is. A new simulated host can be chosen: 'sim:FOLDER?xen=4.17&gic=v2&memory=8G'."
+)
+"""What help says of the whole, and of the options before the command."""
+
 
 class Option(Value):
     """One option of a command; a flag unless it has a `metavar`."""

@@ -9,6 +9,7 @@ from xenvm.errors import HostError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from xenbus.client import Store
     from xenvm.host.back import BackSide
@@ -34,8 +35,15 @@ class Host:
     """A line for the user, if there is something to know about this host."""
     lasting = True
     """Whether guests live on by themselves when this process ends, and need somebody to watch them."""
+    resident = False
+    """Whether this process makes many guests: then what it knows of others is kept up to date by a watch, and a
+    creation costs the same however many there are. Whoever lives long may set it."""
     _hyper: Hypervisor | None = None
     _store: Store | None = None
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+        """What xenvm.ops keeps from one creation to the next, if `resident`."""
 
     @property
     def hyper(self) -> Hypervisor:

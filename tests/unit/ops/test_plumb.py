@@ -147,3 +147,12 @@ def test_other_networks_are_the_hosts_scripts_business(world: FakeHost, script: 
     assert log.read_text() == f"online type_if=vif backend/vif/{domid}/0\n"
     destroy(world.host, domid, world.hyper.all[domid].uuid)
     assert log.read_text().splitlines()[1:] == [f"offline type_if=vif backend/vif/{domid}/0"]
+
+
+def test_nothing_is_asked_for_a_file_that_nobody_has(world: FakeHost) -> None:
+    """Other guests could only have it through a loop device."""
+    world.create(name="first", uuid=None, vif=None, disk=[f"{world.file('other.img', bytes(512))},raw,xvda,rw"])
+    asked = len(world.store.log)
+    world.create(vif=None)
+    lists = [path for operation, path in world.store.log[asked:] if path.startswith("/local/domain/0/backend/vbd/1")]
+    assert not lists

@@ -25,9 +25,10 @@ LOG = "monitor.log"
 class SimHost(Host):
     """A Host over a world, which may have a folder."""
 
-    lasting = False
+    lasting, resident = False, True
 
     def __init__(self, world: World, folder: WorldFolder | None = None, notice: str = "") -> None:
+        super().__init__()
         self.world, self.notice = world, notice
         self._folder = folder
         self._hyper: Hypervisor = world.hyper
