@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     Row = tuple[DomainInfo, str | None, VcpuInfo]
 
-_HEADER = f"{'Name':<32} {'ID':>5} {'VCPU':>5} {'CPU':>5} {'State':>5} {'Time(s)':>9} Affinity (Hard / Soft)"
+HEADER = f"{'Name':<32} {'ID':>5} {'VCPU':>5} {'CPU':>5} {'State':>5} {'Time(s)':>9} Affinity (Hard / Soft)"
 
 
 def vcpu_list(domains: tuple[str, ...], as_json: bool) -> None:
@@ -26,7 +26,7 @@ def vcpu_list(domains: tuple[str, ...], as_json: bool) -> None:
 
         print(json.dumps({"version": 1, "vcpus": [_object(row) for row in rows]}, indent=2))
     else:
-        print("\n".join([_HEADER, *(_row(row, cpus) for row in rows)]))
+        print("\n".join([HEADER, *(_row(row, cpus) for row in rows)]))
 
 
 def _row(row: Row, cpus: int) -> str:

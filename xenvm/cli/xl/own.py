@@ -115,8 +115,10 @@ def sysrq(call: Call) -> int:
 
 
 def devices(call: Call) -> int:
-    """Lists devices; a domain that is not there is no failure, and a number is not even spoken of."""
+    """Lists devices; of a domain that is not there xl prints the header, and for a name of a vif's it ends with 1."""
     from xenvm.cli import devices as ours
+
+    blocks = call.row.native == "block-list"
 
     rest = call.operands
     while rest:
@@ -124,11 +126,25 @@ def devices(call: Call) -> int:
             return call.native(rest)
         except NoSuchDomain as error:
             who = str(error.who)
+            if not who.isdecimal() and not blocks:
+                print(ours.NETWORK_HEADER)
+                raise
             if not who.isdecimal():
                 tell(f"{who} is an invalid domain identifier")
             rest = [word for word in rest if word != who]
-    print(ours.BLOCK_HEADER if call.row.native == "block-list" else ours.NETWORK_HEADER)
+    print(ours.BLOCK_HEADER if blocks else ours.NETWORK_HEADER)
     return 0
+
+
+def vcpu_list(call: Call) -> int:
+    """The header comes before a domain is looked for."""
+    try:
+        return call.native()
+    except NoSuchDomain:
+        from xenvm.cli.vcpus import HEADER
+
+        print(HEADER)
+        raise
 
 
 def block_attach(call: Call) -> int:

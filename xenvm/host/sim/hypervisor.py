@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from errno import ENOENT
-
-from xenvm.errors import HypercallError
 from xenvm.host.hyper import PhysInfo, VersionInfo, XenVersion
 from xenvm.host.sim.devices import DeviceOperations
 from xenvm.host.sim.domain import domain_from
 from xenvm.host.sim.machine import DEFAULT, Machine
 from xenvm.host.sim.memory import Ram
 from xenvm.host.sim.physmap import MemoryOperations
+from xenvm.host.sim.policy import PolicyOperations
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -28,7 +26,7 @@ def _in_memory(_domid: Domid, _written: Iterable[tuple[int, int]]) -> Ram:
     return Ram()
 
 
-class SimHypervisor(MemoryOperations, DeviceOperations):
+class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
     """Implements xenvm.host.hyper.Hypervisor. One thread at a time, but for `fill`."""
 
     version: XenVersion
@@ -58,12 +56,14 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
             self.free_pages,
             cores_per_socket=machine.cpus,
             cpu_khz=62500,
+            outstanding_pages=self.claimed,
             capabilities=machine.capabilities,
+            arch_capabilities=machine.sve_bits // 128,
         )
 
     def scheduler(self) -> str:
         """Name of the host's default scheduler."""
-        return "credit2"
+        return self.machine.scheduler
 
     def free_cpus(self) -> int:
         """How many CPUs are in no cpupool."""
@@ -72,12 +72,6 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
     def cpupools(self) -> dict[int, frozenset[int]]:
         """CPUs of each cpupool by its number."""
         return self.machine.cpupools
-
-    def pool_scheduler(self, pool: int) -> str:
-        """Name of a cpupool's scheduler."""
-        if pool not in self.machine.cpupools:
-            raise HypercallError("cpupool_info", ENOENT, detail=f"there is no cpupool {pool}")
-        return self.scheduler()
 
     def debug_keys(self, keys: bytes) -> None:
         """Tells in the log that they came: nothing here acts on them."""
@@ -114,5 +108,5 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
         self.channels.restore(state["channels"])
         for text, fields in state["domains"].items():
             domid = Domid(int(text))
-            self.all[domid] = domain_from(domid, fields, self._ram(domid, fields["written"]))
+            self.enter(domain_from(domid, fields, self._ram(domid, fields["written"])))
             self.all[domid].gpaddr_bits = self.machine.gpaddr_bits

@@ -84,13 +84,6 @@ class HostOperations(Operations):
                 raise
         return pools
 
-    def pool_scheduler(self, pool: int) -> str:
-        """Name of a cpupool's scheduler; ENOENT if there is no such pool."""
-        found, scheduler = self._pool_scheduler(pool)
-        if found != pool:
-            raise HypercallError("cpupool_info", ENOENT, detail=f"there is no cpupool {pool}")
-        return SCHEDULERS.get(scheduler, f"scheduler {scheduler}")
-
     def debug_keys(self, keys: bytes) -> None:
         """Has Xen act as if these keys were typed on its console."""
         if len(keys) > DATA_SIZE:

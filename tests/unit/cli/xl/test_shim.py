@@ -75,7 +75,8 @@ def guest(xl: Xl) -> Xl:
         ("destroy 77", 1, "Error: Domain '77' does not exist.\ndestroy failed (rc=-3)\n"),
         ("shutdown", 1, "You must specify -a or a domain id.\n\n"),
         ("block-list 77", 0, ""),
-        ("network-list h", 0, "h is an invalid domain identifier\n"),
+        ("block-list h", 0, "h is an invalid domain identifier\n"),
+        ("network-list h", 1, "h is an invalid domain identifier (rc=-6)\n"),
         ("sysrq 1 hh", 1, "Invalid sysrq.\n\n"),
         ("info no-such", 0, ""),
         ("create", 6, "Config file not specified and no configuration given.\n"),
@@ -86,7 +87,12 @@ def test_codes_and_messages(xl: Xl, line: str, code: int, err: str) -> None:
     assert (found[0], found[2]) == (code, err)
 
 
-@pytest.mark.parametrize("line", ["pause", "unpause", "resume", "vcpu-list", "uptime"])
+@pytest.mark.parametrize("line", ["block-list", "network-list", "vcpu-list"])
+def test_headers_come_first(xl: Xl, line: str) -> None:
+    assert xl(f"{line} h")[1] == xl(f"{line} 0")[1].splitlines(keepends=True)[0]
+
+
+@pytest.mark.parametrize("line", ["pause", "unpause", "resume", "uptime"])
 def test_numbers_that_xl_lets_pass(xl: Xl, line: str) -> None:
     assert xl(f"{line} 77")[0] == 0
     assert xl(f"{line} h") == (1, "", "h is an invalid domain identifier (rc=-6)\n")

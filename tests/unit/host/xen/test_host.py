@@ -72,14 +72,6 @@ def test_debug_keys(hyper: XenHypervisor, fake: FakeCalls) -> None:
         hyper.debug_keys(bytes(DATA_SIZE + 1))
 
 
-def test_the_scheduler_of_a_pool(hyper: XenHypervisor, fake: FakeCalls) -> None:
-    fake.answers[SYSCTL, 3] = physinfo()
-    fake.answers[SYSCTL, 18] = answer(pack("<II", 2, 5), 0x0C)
-    assert hyper.pool_scheduler(2) == "credit"
-    with pytest.raises(HypercallError, match="there is no cpupool 1"):
-        hyper.pool_scheduler(1)
-
-
 def pool(number: int, cpus: bytes) -> Answer:
     def play(memory: memoryview, at: int, _last: int) -> int:
         memory[at + 0x0C : at + 0x10] = pack("<I", number)
