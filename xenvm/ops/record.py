@@ -101,9 +101,7 @@ def _foreign_backends(store: Store, domid: int) -> list[str]:
     return list(found)
 
 
-def _run(
-    recorder: Recorder, tops: list[str], until: float | None, done: Callable[[list[str]], bool]
-) -> str:
+def _run(recorder: Recorder, tops: list[str], until: float | None, done: Callable[[list[str]], bool]) -> str:
     try:
         recorder.follow(tops)
     except BaseException:
