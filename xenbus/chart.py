@@ -41,7 +41,7 @@ class Row(Value):
 
 def chosen(recording: Recording, device: str | None = None, every: bool = False) -> list[Step]:
     """The steps to show: without `every` only changes, and of what was there before only the states of devices."""
-    found = [step for step in steps(recording.events) if device is None or fits(step.place, device)]
+    found = [step for step in steps(recording) if device is None or fits(step.place, device)]
     return [step for step in found if every or _is_shown(step)]
 
 
@@ -76,12 +76,13 @@ def describe(step: Step) -> str:
 
 
 def _name(step: Step) -> str:
-    if step.place is None:
+    place = step.place
+    if place is None:
         return step.event.path
-    side = {FRONT: "front end", BACK: "back end", RECORD: "record"}[step.place.side]
-    name = step.place.name or side
-    own = step.place.side == step.who or not step.place.name
-    return name if own else f"{name} of the {side}"
+    side = {FRONT: "front", BACK: "back", RECORD: "record"}[place.side]
+    if not place.name:
+        return f"{side} end"
+    return place.name if place.side == step.who else f"{side}/{place.name}"
 
 
 def _value(event: Event, step: Step) -> str:

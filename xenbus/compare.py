@@ -105,7 +105,7 @@ def histories(recording: Recording, device: str | None = None) -> dict[Key, Hist
     """All devices of a recording, in the order of their appearance."""
     found: dict[Key, History] = {}
     guests: dict[int, int] = {}
-    for step in steps(recording.events):
+    for step in steps(recording):
         place = step.place
         if place is None or place.side == RECORD or (device is not None and not fits(place, device)):
             continue
@@ -140,7 +140,7 @@ def _pairs(first: list[Key], second: list[Key]) -> Iterator[tuple[Key | None, Ke
         like = next((each for each in rest if each[:2] == key[:2]), None)
         match = key if key in second else like
         if match in rest:
-            rest.remove(match)  # type: ignore[arg-type]  # a member of `rest` is not None
+            rest.remove(match)
         yield key, match
     yield from ((None, key) for key in rest)
 

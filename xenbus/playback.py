@@ -15,6 +15,7 @@ from xenbus.handshake import FRONTEND
 from xenbus.link import Link
 from xenbus.parse import parse_state, shown
 from xenbus.path import is_under
+from xenbus.perm import Perm
 from xenbus.recording import HAVE, PERMS, REMOVE
 from xenbus.request import Discard, SetPerms, Write
 from xenbus.server.engine import Engine
@@ -73,13 +74,18 @@ def plain(bus: Bus, path: str, kind: str, side: str) -> End | None:
 
 def play(recording: Recording, side: str, device: str | None = None, make: Make | None = None) -> list[Verdict]:
     """Lets a driver be the end `side` (FRONT or BACK) of each recorded device, one after another."""
-    found = list(steps(recording.events))
+    found = [step for step in steps(recording) if not _is_daemons(step.place)]
     tops: dict[Key, dict[str, str]] = {}
     for step in found:
         place = step.place
         if place is not None and place.side != RECORD and (device is None or fits(place, device)):
             tops.setdefault((place.guest, place.kind, place.devid), {})[place.side] = place.top
     return [_Stage(key, ends, side, make).play(found) for key, ends in tops.items()]
+
+
+def _is_daemons(place: Place | None) -> bool:
+    """The console daemon follows no handshake."""
+    return place is not None and (place.kind == "vuart" or (place.kind == "console" and place.devid == "0"))
 
 
 class _Stage:
@@ -105,9 +111,11 @@ class _Stage:
             missing = SIDES[FRONT if BACK in self._ends else BACK]
             return Verdict(self.device, self.side, (), (), False, f"the recording has no {missing} of {self.device}")
         first = next((index for index, step in enumerate(found) if step.event.op != HAVE), len(found))
+        domid, root = self._home()
+        home = f"/local/domain/{domid}"
+        self._hand.batch([Write(home), SetPerms(home, [Perm(domid)])])
         for step in found[:first]:
             self._take(step)
-        domid, root = self._home()
         watcher = Watcher(Store(Link(EnginePort(self._engine.connect(domid)))))
         bus = Bus(watcher, root, lambda bus, path: self._make(bus, path, self.kind), self.messages.append)
         self._settle(watcher, bus)
@@ -139,7 +147,7 @@ class _Stage:
         if own and event.op != HAVE:
             return False
         self._at_hand = True
-        self._hand.batch(_requests(event))
+        self._hand.batch(self._requests(event))
         self._at_hand = False
         return True
 
@@ -148,6 +156,15 @@ class _Stage:
         if event.op == REMOVE:
             return any(is_under(top, event.path) or is_under(event.path, top) for top in self._ends.values())
         return place is not None and place.top in self._ends.values()
+
+    def _requests(self, event: Event) -> list[Request]:
+        if event.op == REMOVE:  # of an end alone where it was of more: the driver's own home stays
+            above = [top for top in self._ends.values() if is_under(top, event.path)]
+            return [Discard(path) for path in above or [event.path]]
+        rights: list[Request] = [SetPerms(event.path, event.perms)] if event.perms else []
+        if event.op == PERMS or event.value is None:
+            return rights
+        return [Write(event.path, event.value), *rights]
 
     def _settle(self, watcher: Watcher, bus: Bus) -> None:
         for _turn in range(_TURNS_MAX):
@@ -190,12 +207,3 @@ class _Stage:
 
 def _at(seen: Seen) -> str:
     return f"{state_name(seen.state)} at {seen.time:.3f} s"
-
-
-def _requests(event: Event) -> list[Request]:
-    if event.op == REMOVE:
-        return [Discard(event.path)]
-    rights: list[Request] = [SetPerms(event.path, event.perms)] if event.perms else []
-    if event.op == PERMS or event.value is None:
-        return rights
-    return [Write(event.path, event.value), *rights]

@@ -111,6 +111,20 @@ class Writer:
         self._file.write(line + "\n")
 
 
+def open_private(path: str) -> TextIO:
+    """A new file for its owner alone, or an old one made so: a recording has all that a guest was given."""
+    import os
+
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        if os.path.isfile(path):
+            os.fchmod(fd, 0o600)
+    except BaseException:
+        os.close(fd)
+        raise
+    return open(fd, "w", encoding="utf-8")
+
+
 def event_object(event: Event) -> dict[str, Any]:
     """An event as JSON has it: what is not there is left out."""
     entry: dict[str, Any] = {"t": round(event.time, 6), "op": event.op}
@@ -169,7 +183,7 @@ def _header(found: object, name: str) -> Header:
     source, xen, target = (_short(found.get(key)) for key in ("source", "xen", "target"))
     return Header(
         source,
-        float(started) if _is_number(started) else 0.0,
+        float(started) if isinstance(started, int | float) and _is_number(started) else 0.0,
         xen,
         target,
         domid if isinstance(domid, int) and 0 <= domid < 0x7FF0 else None,
@@ -199,7 +213,8 @@ def parse_event(found: object) -> Event:
         path[:LINE_MAX],
         _value(found, op),
         None if perms is None else parse_perms(perms),
-        *(_integer(found.get(key), usual) for key, usual in (("by", None), ("events", 1))),  # type: ignore[arg-type]
+        _integer(found.get("by"), None),
+        _integer(found.get("events"), 1) or 1,
         _short(found.get("request")),
         _integer(found.get("tx"), 0) or 0,
         _short(found.get("error")),

@@ -11,14 +11,14 @@ from xenbus.devices import BACK, CLASSES, FRONT, TOOLSTACK
 from xenbus.meaning import disk_name
 from xenbus.parse import parse_decimal, parse_domid, parse_state
 from xenbus.path import is_under
-from xenbus.recording import HAVE, REMOVE
+from xenbus.recording import HAVE, REMOVE, SERVER, WRITE
 from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from xenbus.recording import Event
+    from xenbus.recording import Event, Recording
 
 RECORD = "record"
 """The side of a device that is the toolstack's own record of it, below /libxl."""
@@ -84,14 +84,30 @@ def fits(place: Place | None, device: str) -> bool:
     return device in (place.devid, f"{place.kind}:{place.devid}", disk)
 
 
-def steps(events: Iterable[Event]) -> Iterator[Step]:
+def steps(recording: Recording) -> Iterator[Step]:
     """Each event with its meaning; those that change nothing are passed on as they are."""
     witness = _Witness()
-    for event in events:
+    seen_together = recording.header.source != SERVER
+    for event in _states_last(recording.events) if seen_together else recording.events:
         place = place_of(event.path) if event.path.startswith("/") else None
         who = witness.writer(event, place) if event.changes else _asker(event)
         state = witness.note(event, place) if event.changes else None
         yield Step(event, place, who, state)
+
+
+def _states_last(events: Iterable[Event]) -> Iterator[Event]:
+    """What one look has found can be a transaction, which has no order inside: its states count last."""
+    states: list[Event] = []
+    now: float | None = None
+    for event in events:
+        if event.time != now:
+            yield from states
+            states, now = [], event.time
+        if event.op == WRITE and event.path.endswith("/state"):
+            states.append(event)
+        else:
+            yield event
+    yield from states
 
 
 def _asker(event: Event) -> str:

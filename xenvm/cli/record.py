@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
+from xenbus.recording import open_private
 from xenvm.cli.run import OK, open_host
 from xenvm.errors import HostError
 from xenvm.ops.record import record as record_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from xenvm.host.open import Host
 
 
@@ -46,18 +44,6 @@ def _record(host: Host | None, store: object, targets: tuple[str, ...], output: 
             file.close()
     _tell(f"the recording has ended: {why}")
     return OK
-
-
-def open_private(path: str) -> TextIO:
-    """A new file for its owner alone, or an old one made so: a recording has all that a guest was given."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        if os.path.isfile(path):
-            os.fchmod(fd, 0o600)
-    except BaseException:
-        os.close(fd)
-        raise
-    return open(fd, "w", encoding="utf-8")
 
 
 def _version(host: Host | None) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xenbus.recording import Recording
 
 _ENDS = {"front": FRONT, "back": BACK}
-_WIDTH = 132
+_WIDTH = 160
 """Of a chart that goes into a file or a pipe."""
 
 

@@ -91,7 +91,7 @@ def _foreign_backends(store: Store, domid: int) -> list[str]:
         if isinstance(names, tuple)
         for name in names
     ]
-    found = {}
+    found: dict[str, None] = {}
     for reply in store.batch([Read(path) for path in places]):
         parts = reply.decode("ascii", "replace").split("/") if isinstance(reply, bytes) else []
         if len(parts) > 4 and parts[:3] == ["", "local", "domain"] and parts[4] == "backend":

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 from xenvm.host.open import Host
 from xenvm.host.sim.folder import WorldFolder, usual_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenbus.client import Store
+    from xenbus.server.tape import Tape
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.world import World
+
+RECORD = "XENVM_RECORD"
+"""The environment's variable that names a file: all that is asked of the simulated store is recorded there."""
 
 
 class SimHost(Host):
@@ -22,6 +28,7 @@ class SimHost(Host):
         self.world, self.notice = world, notice
         self._folder = folder
         self._hyper: Hypervisor = world.hyper
+        self._tape: Tape | None = None
 
     @property
     def hyper(self) -> Hypervisor:
@@ -51,6 +58,13 @@ class SimHost(Host):
         """See Host."""
         return self.world.annals.since(path)
 
+    def record(self, path: str) -> None:
+        """Records all that is asked of the store from now on, for the file's owner alone."""
+        from xenbus.recording import open_private
+        from xenbus.server.tape import Tape
+
+        self._tape = Tape(self.world.xenstored.engine, open_private(path), "a simulated host")
+
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
         try:
@@ -58,6 +72,8 @@ class SimHost(Host):
                 self._folder.save(self.world)
         finally:
             self.world.close()
+            if self._tape is not None:
+                self._tape.close()
             if self._folder is not None:
                 self._folder.close()
 
@@ -66,7 +82,10 @@ def open_world(path: str = "", notice: str = "") -> SimHost:
     """The simulated host in a folder, the user's own one if none is given; waits while another process has it."""
     folder = WorldFolder(path or usual_folder())
     try:
-        return SimHost(folder.load(), folder, notice)
+        host = SimHost(folder.load(), folder, notice)
+        if output := os.environ.get(RECORD):
+            host.record(output)
+        return host
     except BaseException:
         folder.close()
         raise
