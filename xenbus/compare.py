@@ -47,7 +47,7 @@ class Difference(Value):
 
 
 class History:
-    """What one device went through: states of both ends, and the last value of each node with its first time."""
+    """What one device went through: states of both ends, and the last value of each node with its time."""
 
     def __init__(self, start: float) -> None:
         self.start = start
@@ -60,9 +60,9 @@ class History:
         if step.state is not None:
             add_state(self.states[place.side], Seen(event.time, step.state, unseen(step)))
         elif event.value is not None and event.op != REMOVE:
-            key = place.side, place.name
-            first = self.nodes.get(key, (event.time, ""))[0]
-            self.nodes[key] = first, normalised(place, event.path, event.value)
+            key, value = (place.side, place.name), normalised(place, event.path, event.value)
+            if key not in self.nodes or self.nodes[key][1] != value:
+                self.nodes[key] = event.time, value
 
 
 def unseen(step: Step) -> int:
@@ -93,7 +93,7 @@ def normalised(place: Place, path: str, value: bytes) -> str:
         return "<mac>"
     if place.name in ("frontend-id", "domid") and text == str(place.guest):
         return "<the guest>"
-    if text == place.devid:
+    if place.name in ("handle", "virtual-device") and text == place.devid:
         return "<its number>"
     if other := place_of(text):
         return f"<the {SIDES.get(other.side, other.side)}>"
@@ -155,7 +155,7 @@ def _of_device(name: str, first: History, second: History) -> Iterator[Differenc
         a, b = first.nodes.get(key), second.nodes.get(key)
         if (a and a[1]) != (b and b[1]):
             what = f"{name}: the {SIDES[key[0]]}'s {key[1]} {_values(a, b)}"
-            yield Difference(min(each[0] for each in (a, b) if each), name, what)
+            yield Difference(max(each[0] for each in (a, b) if each), name, what)
 
 
 def part(
@@ -182,8 +182,7 @@ def part(
 
 
 def _without_closing(states: Sequence[Seen]) -> list[Seen]:
-    after = [*states[1:], None]
-    pairs = zip(states, after, strict=True)
+    pairs = zip(states, [*states[1:], None], strict=False)
     return [seen for seen, then in pairs if not (seen.state == CLOSING and then and then.state == CLOSED)]
 
 

@@ -16,7 +16,7 @@ from xenbus.link import Link
 from xenbus.parse import parse_state, shown
 from xenbus.path import is_under
 from xenbus.perm import Perm
-from xenbus.recording import HAVE, PERMS, REMOVE
+from xenbus.recording import HAVE, REMOVE, as_requests
 from xenbus.request import Discard, SetPerms, Write
 from xenbus.server.engine import Engine
 from xenbus.server.port import EnginePort
@@ -161,10 +161,7 @@ class _Stage:
         if event.op == REMOVE:  # of an end alone where it was of more: the driver's own home stays
             above = [top for top in self._ends.values() if is_under(top, event.path)]
             return [Discard(path) for path in above or [event.path]]
-        rights: list[Request] = [SetPerms(event.path, event.perms)] if event.perms else []
-        if event.op == PERMS or event.value is None:
-            return rights
-        return [Write(event.path, event.value), *rights]
+        return as_requests(event)
 
     def _settle(self, watcher: Watcher, bus: Bus) -> None:
         for _turn in range(_TURNS_MAX):
@@ -197,8 +194,8 @@ class _Stage:
             assert played is not None, "one of both has a state"
             return f"goes to {_at(played)}, the recorded one never does"
         if played is None:
-            last = state_name(self.played[-1].state) if self.played else "where it was"
-            return f"stays at {last}, the recorded one goes to {_at(recorded)}"
+            last = f"at {state_name(self.played[-1].state)}" if self.played else "where it was"
+            return f"stays {last}, the recorded one goes to {_at(recorded)}"
         return f"goes to {_at(played)}, the recorded one to {_at(recorded)}"
 
     def _said(self) -> str:

@@ -57,8 +57,11 @@ class Recorder:
 
     def follow(self, tops: Iterable[str]) -> None:
         """Watches more places, and records what is there already: the watches first, so that nothing falls between."""
-        new = [top for top in dict.fromkeys(tops) if top not in self._tops]
-        self._tops += new
+        new = []
+        for top in dict.fromkeys(tops):
+            if not any(is_under(top, other) for other in self._tops):  # else each event would come twice
+                new.append(top)
+                self._tops.append(top)
         self._greetings.update(new)
         self._store.batch_checked([Watch(top, _TOKEN + top) for top in new])
         for top in new:

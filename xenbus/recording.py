@@ -11,12 +11,15 @@ from xenbus.dump import value_object
 from xenbus.errors import InvalidValue
 from xenbus.path import is_path
 from xenbus.perm import Perm, format_perms, parse_perms
+from xenbus.request import Discard, SetPerms, Write
 from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, TextIO
+
+    from xenbus.request import Request
 
 VERSION = 1
 KEY = "xenstore-recording"
@@ -138,6 +141,16 @@ def event_object(event: Event) -> dict[str, Any]:
         if getattr(event, name) != usual:
             entry[name] = getattr(event, name)
     return entry
+
+
+def as_requests(event: Event) -> list[Request]:
+    """What makes of a store what an event says; nothing for those that change nothing."""
+    if event.op == REMOVE:
+        return [Discard(event.path)]
+    rights: list[Request] = [SetPerms(event.path, event.perms)] if event.perms else []
+    if event.op == PERMS or event.value is None or not event.changes:
+        return rights if event.changes else []
+    return [Write(event.path, event.value), *rights]
 
 
 def is_recording(first_line: str) -> bool:
