@@ -4,14 +4,17 @@
 SUITES ?= bookworm trixie
 VENV = $$(tools/setup)
 PYTEST = "$$venv/bin/python" -m pytest
+# Programs of others that tests compare with; a test says so where one cannot be had.
+ORACLES = { "$$venv/bin/python" -m tests.support.realstore || :; "$$venv/bin/python" -m tests.support.libvirt_xl || :; }
 
-.PHONY: help setup demo test unit conformance golden-test lab-test lint bench golden clean
+.PHONY: help setup demo test unit conformance fuzz golden-test lab-test lint bench golden clean
 
 help:
 	@echo "make demo       build and boot a Xen-on-ARM host in QEMU, create the example guest in it"
 	@echo "make test       all tests: unit, golden, and in the lab (real Xen 4.17 and 4.20)"
 	@echo "make unit       the fast tests only"
 	@echo "make conformance our XenStore beside the real xenstored, from Debian's packages"
+	@echo "make fuzz       100,000 hostile inputs for each parser; COUNT=1000000 or SEED=... for others"
 	@echo "make bench      measure against xl, in the lab"
 	@echo "make golden     make the golden files anew (needs the lab)"
 	@echo "make lint       ruff, mypy, import rules"
@@ -23,14 +26,17 @@ demo:
 	@venv=$(VENV) && "$$venv/bin/python" examples/demo.py
 
 test:
-	@venv=$(VENV) && { "$$venv/bin/python" -m tests.support.realstore || :; } && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
+	@venv=$(VENV) && $(ORACLES) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests
 
 unit:
 	@venv=$(VENV) && $(PYTEST) tests/unit tests/contract tests/golden
 
 conformance:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.support.realstore && \
-		CI=1 XENVM_STREAM=10000 $(PYTEST) tests/conformance
+		CI=1 XENVM_STREAM=10000 XENVM_KILLS=200 $(PYTEST) tests/conformance
+
+fuzz:
+	@venv=$(VENV) && "$$venv/bin/python" -m tests.fuzz --count $${COUNT:-100000} $${SEED:+--seed $$SEED}
 
 lab-test:
 	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests/lab

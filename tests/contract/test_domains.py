@@ -7,18 +7,12 @@ from errno import EBUSY, EEXIST, EINVAL, EOVERFLOW, ESRCH
 import pytest
 
 from tests.contract.conftest import RAM, Guests
-from xenvm.errors import HypercallError
+from tests.contract.refusals import refused
 from xenvm.host.hyper import Hypervisor, VcpuContext
 from xenvm.types import DOM0, Domid, KiB
 
 NOBODY = Domid(0x7000)
 ENTRY = VcpuContext(64, 0x40080000, 0x48000000)
-
-
-def refused(errno: int, call: object, *arguments: object) -> None:
-    with pytest.raises(HypercallError) as caught:
-        call(*arguments)  # type: ignore[operator]
-    assert caught.value.errno == errno, str(caught.value)
 
 
 def test_a_new_domain_is_empty_and_paused(hyper: Hypervisor, guests: Guests) -> None:
@@ -62,15 +56,6 @@ def test_exactly_this_domain(hyper: Hypervisor, guests: Guests) -> None:
     assert hyper.domain(Domid(NOBODY - 1)) is None
     assert [info.domid for info in hyper.domains()] == sorted(info.domid for info in hyper.domains())
     assert hyper.domains()[0].domid == DOM0
-
-
-def test_nobody_there(hyper: Hypervisor, guests: Guests) -> None:
-    for call in (hyper.pause, hyper.unpause, hyper.destroy, hyper.resume, hyper.vcpus):
-        refused(ESRCH, call, NOBODY)
-    refused(ESRCH, hyper.shutdown, NOBODY, 0)
-    refused(ESRCH, hyper.set_max_vcpus, NOBODY, 1)
-    refused(ESRCH, hyper.set_max_mem, NOBODY, KiB(1024))
-    refused(ESRCH, hyper.set_entry, NOBODY, ENTRY)
 
 
 def test_pauses_are_counted(hyper: Hypervisor, guests: Guests) -> None:
@@ -137,6 +122,18 @@ def test_the_entry_state(hyper: Hypervisor, guests: Guests) -> None:
     hyper.set_entry(domid, ENTRY)
     info = hyper.domain(domid)
     assert info is not None and info.nr_online_vcpus == 1
+
+
+def test_registers(hyper: Hypervisor, guests: Guests) -> None:
+    domid = guests.create()
+    hyper.set_max_vcpus(domid, 1)
+    hyper.set_address_size(domid, 64)
+    assert hyper.registers(domid, 0) is None, "it was never online"
+    hyper.set_entry(domid, ENTRY)
+    context = hyper.registers(domid, 0)
+    assert context is not None and len(context) == (352 if hyper.version.release >= (4, 16) else 344)
+    assert int.from_bytes(context[0x100:0x108], "little") == ENTRY.pc or len(context) == 344
+    refused(ESRCH, hyper.registers, NOBODY, 0)
 
 
 def test_affinity(hyper: Hypervisor, guests: Guests) -> None:

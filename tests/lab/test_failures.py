@@ -144,6 +144,29 @@ def test_every_fault_leaves_nothing(clean: Dom0) -> None:
     assert clean.ok("ls /sys/bus/xen-backend/devices") == devices, "the kernel noticed that they are gone"
 
 
+def test_whatever_is_killed_leaves_nothing_that_gc_does_not_find(clean: Dom0) -> None:
+    """SIGKILL at several moments of a creation, a destruction, an attachment and a detachment."""
+    disk, more = clean.disk("killed"), clean.disk("killed-more")
+    config = clean.config(
+        "killed",
+        kernel=KERNEL32,
+        ramdisk=None,
+        memory=64,
+        vuart="sbsa_uart",
+        disk=[f"{disk},raw,xvda,rw"],
+        vif=["bridge=xenbr0"],
+    )
+    before = clean.traces()
+    result = clean.lab.run(["python3", "-m", "tests.lab.killed", config, more], cwd="/mnt/xenvm", timeout=900)
+    assert result.rc == 0, result.stdout + result.stderr
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(found) > 10
+    for one in found:
+        assert one["left"] == {}, one
+    assert any("domain:" in str(one["found"]) for one in found), "at least one domain was half built"
+    assert clean.traces() == before
+
+
 # The launcher of xenvm, with less patience.
 IMPATIENT = "sed '/^sys.exit/i import xenvm.ops.create; xenvm.ops.create.BACKEND_SECONDS = 3.0' $(command -v xenvm)"
 

@@ -24,9 +24,9 @@ from xenbus.perm import Perm
 from xenvm.guest.load import load_text
 from xenvm.guest.spec import GuestSpec
 from xenvm.host.open import Host
-from xenvm.host.plumbing import block, bridge, domids, locks, loop, userdata, vifscript
+from xenvm.host.plumbing import block, bridge, consolelog, domids, leftovers, locks, loop, userdata, vifscript, watching
 from xenvm.host.xen.hypervisor import XenHypervisor
-from xenvm.ops import create
+from xenvm.ops import background, create
 from xenvm.types import Domid
 
 BACKENDS = "/local/domain/0/backend"
@@ -113,7 +113,7 @@ class FakeHost:
         to(bridge, "Netlink", self.net)
         for name in ("_HOOKS", "_FILTER_ALL", "_FILTER_ONE"):
             to(vifscript, name, str(self.folder / name))
-        for name in ("attach", "detach", "backed_by"):
+        for name in ("attach", "detach", "backed_by", "own"):
             to(loop, name, getattr(self.loops, name))
         # A lock that this very process holds would be waited for without end: better an error.
         to(block, "FileLock", lambda path: locks.FileLock(path, wait=False))
@@ -121,6 +121,19 @@ class FakeHost:
         to(block.lock, "__defaults__", (str(self.folder / "block"),))
         to(block.detach, "__defaults__", (str(self.folder / "block"),))
         to(userdata.UserData.__init__, "__defaults__", (str(self.folder / "userdata"),))
+        to(leftovers.data_files, "__defaults__", (str(self.folder / "userdata"),))
+        places = [("userdata", "userdata-l."), (".", "domid-history.lock"), (".", "block")]
+        places = [(str(self.folder / folder), begin) for folder, begin in places]
+        to(leftovers.lock_files, "__defaults__", (places, "/proc/locks"))
+        to(leftovers.interfaces, "__defaults__", (str(self.folder / "net"),))
+        for kept in (
+            watching.Duty.__init__,
+            *(getattr(watching, name) for name in ("on_duty", "note", "notes", "forget")),
+        ):
+            to(kept, "__defaults__", (str(self.folder / "run"),))
+        for logged in (consolelog.begin, consolelog.capture, consolelog.find):
+            to(logged, "__defaults__", (str(self.folder / "console"),))
+        to(background, "LOG_FOLDER", str(self.folder / "log"))
         for function in (domids.recent, domids.remember):
             to(function, "__defaults__", (str(self.folder), self.clock.real))
 

@@ -249,13 +249,25 @@ class FakeHyper:
             raise HypercallError("set_paging_pool", ENOMEM, domid=domid)
         domain.pool = size
 
-    def set_affinity(self, domid: Domid, vcpu: int, hard: frozenset[int] | None, soft: frozenset[int] | None) -> None:
-        domain = self._on("set_affinity", domid, vcpu, hard, soft)
+    def set_affinity(
+        self,
+        domid: Domid,
+        vcpu: int,
+        hard: frozenset[int] | None,
+        soft: frozenset[int] | None,
+        *,
+        force: bool = False,
+    ) -> None:
+        domain = self._on("set_affinity", domid, vcpu, hard, soft, *(["force"] if force else []))
         if vcpu >= domain.vcpus:
             raise HypercallError("set_affinity", EINVAL, domid=domid)
         if any(cpus is not None and not cpus & self.cpus for cpus in (hard, soft)):
             raise HypercallError("set_affinity", EINVAL, domid=domid)
         domain.affinity[vcpu] = hard or domain.affinity[vcpu][0], soft or domain.affinity[vcpu][1]
+
+    def registers(self, domid: Domid, vcpu: int) -> bytes | None:
+        domain = self._on("registers", domid, vcpu)
+        return bytes([1]) * 352 if vcpu in domain.online else None
 
     def set_entry(self, domid: Domid, context: VcpuContext) -> None:
         domain = self._on("set_entry", domid, context.bits, f"pc={context.pc:#x}", f"dtb={context.dtb:#x}")
@@ -281,6 +293,10 @@ class FakeHyper:
         if not count or not domain.frames.issuperset(range(first, first + count)):
             raise HypercallError("map_foreign", EINVAL, domid=domid)
         return FakeMapping(self.mappings, domain, first, count)
+
+    def read_ram(self, domid: Domid, first: Gfn, count: int) -> list[tuple[Gfn, bytes]]:
+        domain = self._on("read_ram", domid, f"{first:#x}", count)
+        return [(Gfn(gfn), domain.page(gfn)) for gfn in range(first, first + count) if gfn in domain.frames]
 
     def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
         domain = self._on("fill", domid, f"{first:#x}", size)

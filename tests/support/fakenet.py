@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from xenvm.errors import DeviceError
-from xenvm.host.plumbing.loop import LoopDevice
+from xenvm.host.plumbing.loop import LoopDevice, OwnLoop
 from xenvm.host.plumbing.netlink import UP, Link
 
 
@@ -37,6 +37,11 @@ class FakeLoops:
         wanted = device, inode
         known = {node: os.stat(path) for node, path in self.files.items()}
         return [self._device(node) for node, status in known.items() if (status.st_dev, status.st_ino) == wanted]
+
+    def own(self) -> list[OwnLoop]:
+        """Those whose name does not say that somebody else has set them up."""
+        ours = {node: path for node, path in self.files.items() if "theirs" not in path}
+        return [OwnLoop(node, self._device(node).rdev, path) for node, path in ours.items()]
 
     def _device(self, node: str) -> LoopDevice:
         return LoopDevice(node, os.makedev(7, int(node.removeprefix("/dev/loop"))))

@@ -54,3 +54,13 @@ def test_lines_links_and_options(page: Path) -> None:
     for name, options in re.findall(r"\bxenvm ([a-z][a-z-]*)((?: -{1,2}[a-z-]+)+)", text):
         command = find(name)
         assert command is not None and (command.commands or set(options.split()) <= {*_options(command), "--help"})
+
+
+def test_every_advisory_of_the_store_has_its_test() -> None:
+    listed = re.findall(r"^\| XSA-([\d, ]+) \|.*\|(.*)\|$", (TOP / "docs/store-server.md").read_text(), re.MULTILINE)
+    tests = (TOP / "tests/unit/xenbus/server/test_advisories.py").read_text()
+    assert len(listed) > 20
+    for numbers, named in listed:
+        for number in numbers.split(", "):
+            assert re.search(rf"def test_xsa_(\d+_)*(and_)?{number}_", tests), number
+        assert all(f"def {name}" in tests for name in re.findall(r"`(test_xsa_\w+?_)\.\.\.`", named)), named

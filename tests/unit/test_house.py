@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,11 @@ def test_sizes_and_docstrings(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= 45, f"{node.name} has {lines} lines: it asks for a better cut"
+
+
+def test_commands_open_the_host_that_was_asked_for() -> None:
+    """By xenvm.cli.run, which knows --host and tells of a simulated host; or with what that knows, and quietly."""
+    for path in sorted((TOP / "xenvm/cli").rglob("*.py")):
+        text = path.read_text()
+        if re.search(r"from xenvm\.host\.open import .*\bopen_host\b", text):
+            assert "chosen_host" in text, path

@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 from binascii import crc32
 from struct import Struct
+from struct import error as struct_error
 
+from xenbus.server.arguments import Refused
 from xenbus.server.files import ServerError, lock
 
 TYPE_CHECKING = False
@@ -59,12 +61,29 @@ class Journal:
             data = b""
         commits, end = read(memoryview(data))
         if commits:
-            self._engine.restore(entry for payload in commits for entry in _entries(payload))
+            self._restore(commits)
             os.ftruncate(self._fd, end)
             self._size = end
             self._limit = max(SMALL, end * 2)
         elif not self.compact():
             raise ServerError(f"the state {self.path} cannot be written")
+
+    def _restore(self, commits: Sequence[memoryview]) -> None:
+        try:
+            self._engine.restore(self._checked(commits))
+        except (struct_error, Refused, LookupError, ValueError) as error:
+            raise ServerError(f"the state {self.path} is no store that a server has written: {error!r}") from error
+
+    def _checked(self, commits: Iterable[memoryview]) -> Iterator[Entry]:
+        """The entries, as long as each has its place in the tree that those before it have made."""
+        nodes = self._engine.tree.nodes
+        for payload in commits:
+            for path, value, perms in _entries(payload):
+                above = path.rpartition(b"/")[0] or b"/"
+                ordinary = path[:1] == b"/" and path[-1:] != b"/"
+                if not (ordinary and (value is None or above in nodes)) and (value is None or path not in nodes):
+                    raise ValueError(path)
+                yield path, value, perms
 
     def add(self, changes: Sequence[Change]) -> None:
         """Takes a commit down; it is in the file after flush()."""

@@ -76,6 +76,8 @@ def _group(row: table.Command) -> click.Group:
 
 
 def _option(option: table.Option) -> click.Option:
+    if option.count:
+        return click.Option([*option.flags, option.dest], count=True, help=option.help)
     if not option.metavar:
         return click.Option([*option.flags, option.dest], is_flag=True, help=option.help)
     kind = click.IntRange(min=0) if option.number else click.STRING
@@ -91,12 +93,13 @@ def _option(option: table.Option) -> click.Option:
 
 
 def _argument(argument: table.Argument) -> click.Argument:
+    kind = _KINDS.get(argument.complete, click.UNPROCESSED if argument.many else click.STRING)
     return click.Argument(
         [argument.dest],
         required=argument.required,
         nargs=-1 if argument.many else 1,
         metavar=argument.metavar,
-        type=click.UNPROCESSED if argument.many else _KINDS.get(argument.complete, click.STRING),
+        type=kind,
     )
 
 
@@ -137,7 +140,8 @@ def application() -> click.Group:
             is_eager=True,
             expose_value=False,
             callback=_set_host,
-            help="xen, sim or sim:FOLDER, a simulated host; else $XENVM_HOST, else what this machine is.",
+            help="xen, sim or sim:FOLDER, a simulated host, or libvirt:URI; else $XENVM_HOST, else what this machine"
+            " is. A new simulated host can be chosen: 'sim:FOLDER?xen=4.17&gic=v2&memory=8G'.",
         ),
     ]
     group = TableGroup(

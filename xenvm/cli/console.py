@@ -15,11 +15,14 @@ TTY_SECONDS = 5.0
 """How long the console daemon may take to open a pty, as in xenconsole."""
 
 
-def console(domain: str, kind: str | None, number: int, escape: str) -> int:
-    """Connects to a console until the escape character, or the guest is gone."""
-    key = _escape(escape)
+def console(domain: str, kind: str | None, number: int, escape: str, tty: bool) -> int:
+    """Connects to a console until the escape character, or the guest is gone; or prints where its terminal is."""
+    key = escape_key(escape)
     with open_host() as host:
         domid = names.find_guest(host, domain).domid
+        if tty:
+            print(_tty(host, domid, kind or "pv", number))
+            return 0
         return attach(host, domid, kind or "pv", number, key)
 
 
@@ -52,7 +55,8 @@ def _tty_path(domid: Domid, kind: str, number: int) -> str:
     return f"{home}/device/console/{number}/tty" if number else f"{home}/console/tty"
 
 
-def _escape(text: str) -> int:
+def escape_key(text: str) -> int:
+    """The character that ends a session, such as ``^]``. ConfigError."""
     from xenvm.host.plumbing.console import parse_escape
 
     try:

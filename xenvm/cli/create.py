@@ -6,12 +6,14 @@ import sys
 
 from xenvm.cli.run import OK, USAGE, open_host
 from xenvm.guest.load import load_file
+from xenvm.ops.actions import check_actions
 from xenvm.ops.phases import Phases
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.guest.spec import GuestSpec
     from xenvm.host.open import Host
+    from xenvm.ops.create import Options
     from xenvm.types import Domid
 
 
@@ -27,6 +29,7 @@ def create(
     defconfig: str | None,
     hotplug_scripts: bool,
     timing: bool,
+    as_json: bool,
 ) -> int:
     """Creates a guest; returns when it runs (or, with -F, when it is gone)."""
     phases = Phases()
@@ -34,32 +37,36 @@ def create(
     if path is None:
         print("xenvm: create needs a configuration file", file=sys.stderr)
         return USAGE
-    spec = _load(path, settings, quiet)
     from xenvm.guest.blueprint import settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
     from xenvm.ops.signals import Endings
 
-    monitor.check_actions(spec)
+    watch = "foreground" if foreground else "nobody" if no_monitor else "background"
+    options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
     if dry_run:
-        from xenvm.cli.plan import show
-
-        return show(spec)
+        return _plan(path, settings, options, as_json, quiet)
+    spec = _load(path, settings, quiet)
     spec = settled(spec)  # here, because the monitor must make the same guest again
-    options = Options(paused=paused, hotplug_scripts=hotplug_scripts)
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)
-        if host.lasting and not (no_monitor or foreground):
-            monitor.start(open_host, domid, spec, options)
+        if host.lasting and watch == "background" and not monitor.supervised(host):
+            monitor.start(open_host, domid, spec.name)
             phases.done("start the monitor")
         if timing:
             print("\n".join(phases.lines()), file=sys.stderr)
         if console:
             _attach(host, domid)
         if foreground:
-            monitor.watch(host, domid, spec, options, lambda text: print(f"xenvm: {text}", file=sys.stderr))
+            monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
+
+
+def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:
+    from xenvm.cli import plan
+
+    return plan.show(path, settings, options, plan.Wanted(as_json=as_json), quiet)
 
 
 def _attach(host: Host, domid: Domid) -> None:
@@ -83,4 +90,5 @@ def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     spec, diagnostics = load_file(path, settings)
     for diagnostic in diagnostics:
         print(f"xenvm: {diagnostic}", file=sys.stderr)
+    check_actions(spec)
     return spec

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 from xenbus.parse import parse_state
-from xenvm.cli.run import USAGE
-from xenvm.host.open import open_host
+from xenvm.cli.run import USAGE, open_host
 from xenvm.ops import names
 
 TYPE_CHECKING = False

@@ -34,8 +34,8 @@ def dtb(
     spec, diagnostics = load_file(config, settings)
     for diagnostic in diagnostics:
         print(f"xenvm: {diagnostic}", file=sys.stderr)
-    facts = trees.TreeFacts(_release(xen), _gic(gic, spec), clock_frequency, gpaddr_bits)
-    blob = trees.offline_tree(spec, facts, _kernel(spec, bits), _ramdisk_size(spec))
+    facts = trees.TreeFacts(told_release(xen), told_gic(gic, spec), clock_frequency, gpaddr_bits)
+    blob = trees.offline_tree(spec, facts, told_kernel(spec, bits), told_ramdisk_size(spec))
     if dts:
         from xenvm.guest.fdtblob import to_dts
 
@@ -44,7 +44,8 @@ def dtb(
     return 0
 
 
-def _release(text: str) -> tuple[int, int]:
+def told_release(text: str) -> tuple[int, int]:
+    """What --xen says; ConfigError."""
     major, _, minor = text.partition(".")
     if not (major.isdecimal() and minor.isdecimal()):
         raise ConfigError(f"{text!r} is no version of Xen: give one like 4.20", source="--xen")
@@ -54,7 +55,8 @@ def _release(text: str) -> tuple[int, int]:
     return release
 
 
-def _gic(text: str, spec: GuestSpec) -> int:
+def told_gic(text: str, spec: GuestSpec) -> int:
+    """What --gic says, unless the guest wants one of the two; ConfigError."""
     versions = {"v2": 2, "v3": 3, "2": 2, "3": 3}
     if text not in versions:
         raise ConfigError(f"{text!r} is no interrupt controller: there are v2 and v3", source="--gic")
@@ -64,7 +66,7 @@ def _gic(text: str, spec: GuestSpec) -> int:
     return version
 
 
-def _kernel(spec: GuestSpec, bits: int) -> image.Kernel:
+def told_kernel(spec: GuestSpec, bits: int) -> image.Kernel:
     """The guest's kernel, or a stand-in where its file is not on this machine."""
     if os.path.exists(spec.kernel):
         return image.open_kernel(spec.kernel)
@@ -74,7 +76,8 @@ def _kernel(spec: GuestSpec, bits: int) -> image.Kernel:
     return image.assumed_kernel(spec.kernel, bits, _ASSUMED_KERNEL)
 
 
-def _ramdisk_size(spec: GuestSpec) -> int | None:
+def told_ramdisk_size(spec: GuestSpec) -> int | None:
+    """What to take for the ramdisk's size; None where its file is here, or there is none."""
     if spec.ramdisk is None or os.path.exists(spec.ramdisk):
         return None
     print(f"xenvm: {spec.ramdisk} is not here: taken for 8 MiB", file=sys.stderr)

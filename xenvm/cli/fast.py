@@ -24,10 +24,14 @@ def parse(argv: Sequence[str], commands: tuple[Command, ...] = COMMANDS) -> tupl
         return None
     if command.commands:
         return parse(argv[1:], command.commands)
-    options: Values = {option.dest: option.default if option.metavar else False for option in command.options}
+    options: Values = {option.dest: _initial(option) for option in command.options}
     words = _take_options(command, list(argv[1:]), options)
     values = None if words is None else _bind(command, words)
     return None if values is None else (command, {**options, **values})
+
+
+def _initial(option: Option) -> object:
+    return option.default if option.metavar else 0 if option.count else False
 
 
 def _take_options(command: Command, rest: list[str], values: Values) -> list[str] | None:
@@ -55,7 +59,8 @@ def _take(option: Option | None, rest: list[str], values: Values) -> bool:
     if option is None:
         return False
     if not option.metavar:
-        values[option.dest] = True
+        before = values[option.dest]
+        values[option.dest] = before + 1 if option.count and isinstance(before, int) else True
         return True
     if not rest or (option.number and not (rest[0].isascii() and rest[0].isdecimal())):
         return False

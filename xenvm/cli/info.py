@@ -15,6 +15,11 @@ def info(field: str | None, as_json: bool) -> int:
     """Prints all facts, or the value of the first one whose name begins with `field`."""
     with open_host() as host:
         facts = _facts(host.hyper)
+    return print_facts(facts, field, as_json)
+
+
+def print_facts(facts: dict[str, str], field: str | None, as_json: bool) -> int:
+    """Prints facts as a table, as JSON, or one of them."""
     if as_json:
         import json
 

@@ -8,7 +8,7 @@ from xenvm.ops import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from xenvm.host.hyper import DomainInfo
 
@@ -19,17 +19,29 @@ _REASON_LETTERS = "-rscwS"
 def list_domains(domain: str | None, verbose: bool, context: bool, cpupool: bool, as_json: bool) -> None:
     """Lists domains in xl's columns, or as JSON."""
     with open_host() as host:
-        found = host.hyper.domains() if domain is None else [names.find(host, domain)]
-        known = names.names(host, [info.domid for info in found])
+        found, known = names.listed(host, domain)
+    print_domains(found, [known[info.domid] for info in found], verbose, context, cpupool, as_json)
+
+
+def print_domains(
+    found: Sequence[DomainInfo],
+    named: Sequence[str | None],
+    verbose: bool,
+    context: bool,
+    cpupool: bool,
+    as_json: bool,
+) -> None:
+    """Prints the table of domains, each with its name."""
+    pairs = list(zip(found, named, strict=True))
     if as_json:
         import json
 
-        print(json.dumps({"version": 1, "domains": [_object(info, known[info.domid]) for info in found]}, indent=2))
+        print(json.dumps({"version": 1, "domains": [_object(info, name) for info, name in pairs]}, indent=2))
         return
     extra = "   UUID                            Reason-Code\tSecurity Label" if verbose else ""
     extra += "   Security Label" if context and not verbose else ""
     lines = [_HEADER + extra + ("         Cpupool" if cpupool else "")]
-    lines += [_row(info, known[info.domid], verbose, context, cpupool) for info in found]
+    lines += [_row(info, name, verbose, context, cpupool) for info, name in pairs]
     print("\n".join(lines))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.host.open import open_host
+from xenvm.cli.run import open_host
 from xenvm.ops import names
 
 

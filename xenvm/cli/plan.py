@@ -1,67 +1,160 @@
-"""create -n: what would be done, as text."""
+"""plan, and create -n: what creating a guest would do, and whether it could be done; nothing is touched."""
 
 from __future__ import annotations
 
-from xenvm.guest import dtb, nodes
-from xenvm.guest.blueprint import HostFacts, draw
-from xenvm.guest.fdtblob import to_dts
-from xenvm.types import MIB, Domid, Port
+import sys
+
+from xenbus.value import Value
+from xenvm.cli.run import CONFLICT, OK, USAGE, explicit_host, open_host
+from xenvm.errors import ConfigError, HostError, ImageError, XenvmError
+from xenvm.guest.load import load_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from xenvm.guest.blueprint import Blueprint
-    from xenvm.guest.layout import MemoryLayout
+    from xenvm.guest.image import Blob, Kernel
     from xenvm.guest.spec import GuestSpec
+    from xenvm.ops.create import Options
+    from xenvm.ops.plan import Ground, Plan
 
-_DOMID = Domid(1)
-"""Stands for the number that only Xen can give."""
-
-
-def show(spec: GuestSpec) -> int:
-    """Prints memory map, device tree and store nodes of a guest; asks this host for its facts if it is one."""
-    facts, source = _facts()
-    plan = draw(spec, facts)
-    gic = 2 if spec.gic_version == "v2" else 3
-    placed, tree = dtb.for_guest(plan, gic, 0)
-    print(f"# {spec.name} on Xen {facts.release[0]}.{facts.release[1]} ({source}), as domain {_DOMID}, GICv{gic}")
-    for line in _memory(plan, placed):
-        print(line)
-    print(to_dts(tree))
-    for node in _nodes(plan):
-        print(f'{node.path} = "{node.value}"' + (f"   ({node.perms})" if node.perms else ""))
-    return 0
+SECTIONS = ("summary", "memory", "hypercalls", "store", "dom0", "dts")
 
 
-def _facts() -> tuple[HostFacts, str]:
-    from xenvm.cli.run import open_host
-    from xenvm.errors import HostError
-    from xenvm.ops.create import facts_of
+class Wanted(Value):
+    """What to print, and for which host."""
+
+    as_json: bool = False
+    only: str = ""
+    """Sections, with commas between; all if empty."""
+    xen: str = ""
+    """A release: the plan is for a host that is not here. The rest is about that host."""
+    gic: str = ""
+    gpaddr_bits: int = 40
+    bits: int = 64
+
+
+class Verdict(Value):
+    """The answer."""
+
+    where: str
+    """What host the plan is for, in words."""
+    plan: Plan | None
+    """None where that host could not even begin."""
+    conflict: XenvmError | None
+
+    @property
+    def word(self) -> str:
+        """valid or conflict."""
+        return "valid" if self.conflict is None else "conflict"
+
+
+def plan(
+    config: str,
+    settings: tuple[str, ...],
+    as_json: bool,
+    only: str,
+    paused: bool,
+    hotplug_scripts: bool,
+    xen: str,
+    gic: str,
+    gpaddr_bits: int,
+    bits: int,
+) -> int:
+    """Prints the plan of a configuration."""
+    from xenvm.ops.create import Options
+
+    wanted = Wanted(as_json=as_json, only=only, xen=xen, gic=gic, gpaddr_bits=gpaddr_bits, bits=bits)
+    return show(config, settings, Options(paused=paused, hotplug_scripts=hotplug_scripts), wanted)
+
+
+def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wanted, quiet: bool = True) -> int:
+    """Prints the plan of a configuration, whole or in part; the exit code says valid or conflict, an error invalid."""
+    chosen = [word for word in wanted.only.split(",") if word] or list(SECTIONS)
+    if unknown := next((word for word in chosen if word not in SECTIONS), None):
+        print(f"xenvm: {unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}", file=sys.stderr)
+        return USAGE
+    try:
+        verdict = _judge(_load(config, settings, quiet), options, wanted)
+    except (ConfigError, ImageError) as error:
+        if wanted.as_json:
+            _print_json({"verdict": "invalid", "reasons": [str(error), *getattr(error, "__notes__", ())]})
+        raise
+    if wanted.as_json:
+        from xenvm.cli.plan_show import as_json
+
+        _print_json(as_json(verdict, chosen))
+    else:
+        from xenvm.cli.plan_show import as_text
+
+        for line in as_text(verdict, chosen):
+            print(line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    if verdict.conflict is None:
+        return OK
+    print(f"xenvm: {verdict.conflict}", file=sys.stderr)
+    return CONFLICT
+
+
+def _print_json(fields: dict[str, object]) -> None:
+    from json import dumps
+
+    print(dumps({"version": 1, **fields}, indent=2))
+
+
+def _load(config: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
+    from xenvm.ops.actions import check_actions
+
+    if not quiet:
+        print(f"Parsing config from {config}", file=sys.stderr)
+    spec, diagnostics = load_file(config, settings)
+    for diagnostic in diagnostics:
+        print(f"xenvm: {diagnostic}", file=sys.stderr)
+    check_actions(spec)
+    return spec
+
+
+def _judge(spec: GuestSpec, options: Options, wanted: Wanted) -> Verdict:
+    """Asks the host, or goes by what was told of it, and traces the creation."""
+    from xenvm.ops.plan import is_invalid, plan
+
+    where, ground, conflict = _told(spec, wanted) if wanted.xen else _asked(spec, options, wanted)
+    try:
+        return Verdict(where, plan(spec, ground, options, *_images(spec, wanted)), conflict)
+    except XenvmError as error:
+        if is_invalid(error):
+            raise
+        return Verdict(where, None, conflict or error)
+
+
+def _asked(spec: GuestSpec, options: Options, wanted: Wanted) -> tuple[str, Ground, XenvmError | None]:
+    from xenvm.ops.plan import conflict, ground_of
 
     try:
-        with open_host() as host:
-            return facts_of(host.hyper), "this host" if host.lasting else "a simulated host"
+        host = open_host()
     except HostError as error:
-        return HostFacts(release=(4, 20)), f"assumed, because {error}"
+        if explicit_host():
+            raise
+        print(f"xenvm: nothing was checked against this host: {error}", file=sys.stderr)
+        return "a host that is assumed", _told(spec, wanted)[1], None
+    with host:
+        where = "this host" if host.lasting else "the simulated host"
+        return where, ground_of(host, spec), conflict(host, spec, options)
 
 
-def _memory(plan: Blueprint, placed: MemoryLayout) -> Iterator[str]:
-    for bank in plan.banks:
-        yield f"# ram     {bank.start:#013x}  {bank.size // MIB} MiB"
-    kernel = plan.kernel
-    yield f"# kernel  {placed.kernel.start:#013x}  {kernel.size} bytes, {kernel.bits}-bit, {kernel.path}"
-    if placed.initrd is not None:
-        yield f"# ramdisk {placed.initrd.start:#013x}  {placed.initrd.size} bytes, {plan.spec.ramdisk}"
-    yield f"# dtb     {placed.dtb:#013x}"
-    yield f"# p2m page pool {plan.paging_pool // 1024} KiB; {plan.need // 1024} MiB are needed in all"
+def _told(spec: GuestSpec, wanted: Wanted) -> tuple[str, Ground, None]:
+    from xenvm.cli import dtb
+    from xenvm.guest.blueprint import HostFacts
+    from xenvm.ops.plan import Ground
+
+    release = dtb.told_release(wanted.xen or "4.20")
+    facts = HostFacts(release=release, gpaddr_bits=wanted.gpaddr_bits, directio=True)
+    return "a host as it was told", Ground(facts, dtb.told_gic(wanted.gic or "v3", spec)), None
 
 
-def _nodes(plan: Blueprint) -> Iterator[nodes.Node]:
-    spec, release = plan.spec, plan.facts.release
-    who = nodes.Identity(_DOMID, plan.uuid, spec.name)
-    ports = nodes.Ports(Port(1), Port(2), Port(3) if spec.vuart else None)
-    disks = [nodes.disk_device(_DOMID, disk, release) for disk in spec.disks]
-    return nodes.guest_nodes(
-        who, spec, ports, "now", disks, [nodes.nic_device(_DOMID, nic, release) for nic in spec.nics]
-    )
+def _images(spec: GuestSpec, wanted: Wanted) -> tuple[Kernel | None, Blob | None]:
+    """Stand-ins for files that are not on this machine, where the plan is for another."""
+    if not wanted.xen:
+        return None, None
+    from xenvm.cli import dtb
+    from xenvm.guest.image import Blob
+
+    size = dtb.told_ramdisk_size(spec)
+    return dtb.told_kernel(spec, wanted.bits), None if size is None else Blob(spec.ramdisk or "", size)

@@ -1,4 +1,4 @@
-"""pause, unpause, shutdown, reboot, destroy, sysrq, trigger."""
+"""pause, unpause, shutdown, reboot, suspend, resume, destroy, sysrq, trigger, dump-core."""
 
 from __future__ import annotations
 
@@ -25,19 +25,23 @@ def unpause(domain: str) -> None:
         host.hyper.unpause(names.find_guest(host, domain).domid)
 
 
-def shutdown(domain: str | None, every: bool, wait: bool) -> int:
+def shutdown(domain: str | None, every: bool, wait: int, fallback: bool) -> int:
     """Asks guests to power off."""
-    return _ask("poweroff", "Shutting down", domain, every, wait)
+    return _ask("poweroff", "Shutting down", domain, every, wait, fallback)
 
 
-def reboot(domain: str | None, every: bool, wait: bool) -> int:
+def reboot(domain: str | None, every: bool, wait: int, fallback: bool) -> int:
     """Asks guests to reboot."""
-    return _ask("reboot", "Rebooting", domain, every, wait)
+    return _ask("reboot", "Rebooting", domain, every, wait, fallback)
 
 
-def _ask(command: str, doing: str, domain: str | None, every: bool, wait: bool) -> int:
+def _ask(command: str, doing: str, domain: str | None, every: bool, wait: int, fallback: bool) -> int:
+    from xenvm.errors import UnsupportedError
     from xenvm.ops import power
 
+    if fallback:
+        reason = "Xen has no power button to press for an ARM guest; `xenvm trigger` stops one that does not listen"
+        raise UnsupportedError(f"-F: {reason}")
     if (domain is None) != every:
         print("xenvm: give one domain, or -a for all guests", file=sys.stderr)
         return USAGE
@@ -48,8 +52,36 @@ def _ask(command: str, doing: str, domain: str | None, every: bool, wait: bool) 
             print(f"{doing} domain {guest.domid}", file=sys.stderr)
         power.request(host, guests, command)
         if wait:
-            power.wait_down(host, [guest.domid for guest in guests])
+            power.wait_down(host, [guest.domid for guest in guests], gone=wait > 1)
     return OK
+
+
+def suspend(domain: str) -> None:
+    """Asks a guest to suspend, and waits for it."""
+    from xenvm.ops import power
+
+    with open_host() as host:
+        power.suspend(host, names.find_guest(host, domain))
+
+
+def resume(domain: str) -> None:
+    """Lets a suspended guest go on."""
+    from xenvm.ops import power
+
+    with open_host() as host:
+        power.resume(host, names.find_guest(host, domain))
+
+
+def dump_core(domain: str, file: str | None) -> None:
+    """Writes a core, to where those of guests that crash lie unless told otherwise."""
+    from xenvm.ops import dump
+
+    with open_host() as host:
+        info = names.find_guest(host, domain)
+        name = names.names(host, [info.domid])[info.domid] or "domain"
+        path = file or dump.usual_path(name, info.domid)
+        pages = dump.dump(host, info, path)
+    print(f"xenvm: {pages // 256} MiB of domain {info.domid} are in {path}", file=sys.stderr)
 
 
 def _running_guests(host: Host) -> list[DomainInfo]:

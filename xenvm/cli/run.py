@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE, NO_DOMAIN, EXISTS, TIMEOUT, CONFIG, UNSUPPORTED, REFUSED, DEVICE = range(10)
 """Exit codes, documented in docs/exit-codes.md and kept for ever."""
+CONFLICT = 10
+"""Of a plan: nothing is wrong with the guest, but this host cannot take it now."""
 INTERRUPTED = 130
 """As a shell says of a command that ^C ended."""
 
@@ -46,11 +48,27 @@ def open_host() -> Host:
     host = hosts.open_host(chosen_host)
     if host.notice:
         print(f"xenvm: {host.notice}", file=sys.stderr)
+    if not host.lasting:
+        from xenvm.ops.attend import attend
+
+        host.attended(attend)
     return host
+
+
+def explicit_host() -> bool:
+    """Whether the command line or the environment says which host is meant."""
+    from xenvm.host.open import VARIABLE
+
+    return bool(chosen_host or os.environ.get(VARIABLE))
 
 
 def run(command: Command, values: dict[str, object]) -> int:
     """Runs the function of a command with its values; the exit code."""
+    host = chosen_host or os.environ.get("XENVM_HOST") or ""
+    if host.startswith("libvirt:"):
+        from xenvm.cli.on_libvirt import serve
+
+        return attempt(lambda: serve(command, values, host.removeprefix("libvirt:")))
     return attempt(lambda: load(command)(**values))
 
 

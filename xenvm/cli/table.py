@@ -18,6 +18,8 @@ class Option(Value):
     default: object = None
     number: bool = False
     """Whether the value is a decimal number."""
+    count: bool = False
+    """Whether the value is how often the flag is given."""
 
 
 class Argument(Value):
@@ -65,7 +67,10 @@ _DEVICE = Argument("device", "DEVICE")
 _FORCE = Option(("-f", "--force"), "force", "Take it away even if the guest does not let go.")
 _SCRIPTS = Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug script.")
 _SIZE = Argument("size", "MEMORY")
-_WAIT = Option(("-w", "--wait"), "wait", "Wait until the guests have gone down.")
+_WAIT = Option(
+    ("-w", "--wait"), "wait", "Wait until the guests have gone down; twice: until they are gone.", count=True
+)
+_FALLBACK = Option(("-F",), "fallback", "xl's fallback to an ACPI button, which ARM guests have not: refused.")
 
 _CREATE = Command(
     "create",
@@ -81,8 +86,26 @@ _CREATE = Command(
         Option(("-f", "--defconfig"), "defconfig", "The configuration file, where CONFIG is not given.", "FILE"),
         Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug scripts for all disks and vifs."),
         Option(("--timing",), "timing", "Print how long each phase took."),
+        Option(("--json",), "as_json", "With -n: print JSON."),
     ),
     (_CONFIG, _SETTINGS),
+)
+
+_PLAN = Command(
+    "plan",
+    "Show all that creating a guest would do, and whether it could be done; do nothing.",
+    "plan:plan",
+    (
+        JSON.replace(help="Print JSON."),
+        Option(("--only",), "only", "Parts: summary,memory,hypercalls,store,dom0,dts.", "PART,...", ""),
+        Option(("-p",), "paused", "The guest is to be left paused after creation."),
+        Option(("--hotplug-scripts",), "hotplug_scripts", "The host's hotplug scripts are to be run."),
+        Option(("--xen",), "xen", "For a host that is not here, with this version of Xen.", "X.Y", ""),
+        Option(("--gic",), "gic", "With --xen: interrupt controller, v2 or v3.", "VERSION", "v3"),
+        Option(("--gpaddr-bits",), "gpaddr_bits", "With --xen: width of guest-physical addresses.", "N", 40, True),
+        Option(("--bits",), "bits", "With --xen: 64 or 32, where the kernel file is not here to say.", "N", 64, True),
+    ),
+    (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
 _LIST = Command(
@@ -114,6 +137,20 @@ _DTB = Command(
     (Argument("config", "CONFIG", complete="file"), _SETTINGS),
 )
 
+_CONVERT = Command(
+    "convert",
+    "Convert between xl.cfg and libvirt's domain XML, on any machine.",
+    "convert:convert",
+    (
+        Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE"),
+        Option(("--to",), "to", "xml or cfg (default: the other one).", "LANGUAGE"),
+        Option(
+            ("--arch",), "arch", "Name the architecture, aarch64 or armv7l (libvirt's schema knows neither).", "ARCH"
+        ),
+    ),
+    (Argument("config", "FILE", complete="file"), _SETTINGS),
+)
+
 _CONSOLE = Command(
     "console",
     "Connect to a guest's console.",
@@ -122,8 +159,21 @@ _CONSOLE = Command(
         Option(("-t", "--type"), "kind", "Which console: pv or vuart.", "TYPE"),
         Option(("-n",), "number", "Number of the console.", "N", 0, True),
         Option(("-e",), "escape", "The character that ends the session: ^] unless given.", "CHAR", "^]"),
+        Option(("--tty",), "tty", "Print where the console's terminal is; do not connect."),
     ),
     (_DOMAIN,),
+)
+
+_GC = Command(
+    "gc",
+    "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
+    "leftovers:gc",
+    (
+        Option(("-r", "--remove"), "remove", "Remove these kinds and ids; asks about each where none is given."),
+        Option(("-a", "-y", "--all"), "every", "With --remove: all that is certain, without a question."),
+        JSON,
+    ),
+    (Argument("what", "[KIND|ID]...", required=False, many=True),),
 )
 
 _LAB = Command(
@@ -140,8 +190,30 @@ _STORE = Command(
     group="table_store",
 )
 
+_DUMP_CORE = Command(
+    "dump-core",
+    "Write the memory and registers of a guest to a file.",
+    "power:dump_core",
+    (),
+    (_DOMAIN, Argument("file", "[FILE]", required=False, complete="file")),
+)
+
+_LOGS = Command(
+    "logs",
+    "Print what a guest has said on its console, also one that is gone.",
+    "logs:logs",
+    (
+        Option(("-f", "--follow"), "follow", "Go on printing, until interrupted."),
+        Option(("-p", "--previous"), "previous", "Of the last guest of this name but one: before a restart, say."),
+        Option(("-a", "--all"), "every", "All that is there, of all guests of this name."),
+        Option(("-R", "--raw"), "raw", "Bytes as they are: escape sequences can do harm to a terminal."),
+    ),
+    (_DOMAIN,),
+)
+
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
+    _PLAN,
     _LIST,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
@@ -153,16 +225,17 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
+    Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
     Command(
         "shutdown",
         "Ask a guest to shut down.",
         "power:shutdown",
-        (_ALL, _WAIT),
+        (_ALL, _WAIT, _FALLBACK),
         (_MAYBE_DOMAIN,),
     ),
-    Command("reboot", "Ask a guest to reboot.", "power:reboot", (_ALL, _WAIT), (_MAYBE_DOMAIN,)),
+    Command("reboot", "Ask a guest to reboot.", "power:reboot", (_ALL, _WAIT, _FALLBACK), (_MAYBE_DOMAIN,)),
     Command(
         "destroy",
         "End a domain at once.",
@@ -202,7 +275,7 @@ COMMANDS: tuple[Command, ...] = (
         "vcpu-pin",
         "Set where vCPUs must (HARD) and should (SOFT) run: CPU lists, all, or - as it is.",
         "vcpus:vcpu_pin",
-        (),
+        (Option(("-f", "--force"), "force", "End a pinning for a moment by dom0's kernel too."),),
         (
             _DOMAIN,
             Argument("vcpu", "VCPU|all"),
@@ -220,6 +293,11 @@ COMMANDS: tuple[Command, ...] = (
         (),
         (_DOMAIN, Argument("name", "TRIGGER"), Argument("vcpu", "[VCPU]", required=False)),
     ),
+    Command("suspend", "Ask a guest to suspend, and wait until it has.", "power:suspend", (), (_DOMAIN,)),
+    Command("resume", "Let a suspended guest go on.", "power:resume", (), (_DOMAIN,)),
+    _DUMP_CORE,
+    _LOGS,
+    Command("supervise", "Watch all guests that xenvm created, in the foreground.", "supervise:supervise"),
     Command(
         "explain",
         "Tell what a guest's devices wait for, and who must do it.",
@@ -265,6 +343,8 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
     _DTB,
+    _GC,
+    _CONVERT,
     _STORE,
     _LAB,
 )

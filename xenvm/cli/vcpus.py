@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.host.open import open_host
+from xenvm.cli.run import open_host
 from xenvm.ops import names
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ def vcpu_set(domain: str, count: str, ignore_host: bool) -> None:
         set_online(host, names.find_guest(host, domain), _number(count, "a number of vCPUs"), overcommit=ignore_host)
 
 
-def vcpu_pin(domain: str, vcpu: str, hard: str, soft: str | None) -> None:
+def vcpu_pin(domain: str, vcpu: str, hard: str, soft: str | None, force: bool) -> None:
     """Sets where one vCPU, or all of them, may run."""
     from xenvm.ops.vcpus import pin
 
@@ -72,7 +72,7 @@ def vcpu_pin(domain: str, vcpu: str, hard: str, soft: str | None) -> None:
     with open_host() as host:
         info = names.find(host, domain)
         cpus = host.hyper.physinfo().max_cpu_id + 1
-        pin(host, info, number, _cpus(hard, cpus), _cpus(soft or "-", cpus))
+        pin(host, info, number, _cpus(hard, cpus), _cpus(soft or "-", cpus), force=force)
 
 
 def _cpus(text: str, host_cpus: int) -> frozenset[int] | None:

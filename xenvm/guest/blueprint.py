@@ -67,15 +67,21 @@ def limit_for(target: KiB) -> KiB:
     return KiB(target + 1024)
 
 
-def draw(spec: GuestSpec, facts: HostFacts) -> Blueprint:
-    """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError."""
-    kernel = image.open_kernel(spec.kernel)
-    ramdisk = image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None
+def draw(
+    spec: GuestSpec, facts: HostFacts, kernel: image.Kernel | None = None, ramdisk: image.Blob | None = None
+) -> Blueprint:
+    """Puts a guest and a host together; raises ConfigError, ImageError or UnsupportedError.
+
+    `kernel` and `ramdisk` are what the files of the configuration are, unless they are to be looked at here.
+    """
+    kernel = kernel or image.open_kernel(spec.kernel)
+    ramdisk = ramdisk or (image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None)
     _check_host(spec, facts, kernel)
     banks = layout.banks_for(spec.maxmem)
     spec = settled(spec)
     assert spec.uuid is not None
     pool = spec.shadow_memory * 1024 if spec.shadow_memory else layout.paging_pool_bytes(spec.maxmem, spec.maxvcpus)
+    _check_iomem(spec, banks)
     _check_placement(spec, facts, kernel, ramdisk)
     dtb.load_package()
     return Blueprint(
@@ -100,6 +106,13 @@ def _check_placement(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel, ra
     """Images that do not fit, or a partial tree that is none, are found before Xen is asked for anything."""
     assumed = dtb.TreeFacts(xen=facts.release, gpaddr_bits=facts.gpaddr_bits)
     dtb.lay_out(spec, kernel, ramdisk.size if ramdisk else 0, assumed)
+
+
+def _check_iomem(spec: GuestSpec, banks: tuple[layout.Region, ...]) -> None:
+    try:
+        layout.check_iomem(layout.occupied(banks, spec.gic_version, spec.vuart), spec.iomem)
+    except ConfigError as error:
+        raise _at(spec, "iomem", error.reason) from None
 
 
 def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None:

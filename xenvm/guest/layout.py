@@ -33,6 +33,7 @@ class Region(Value):
 
 GICD = Gpa(0x03001000)
 GICV2_CPU = Gpa(0x03002000)
+_GICV2_CPU_SIZE = 0x2000
 GICV3_REDISTRIBUTORS = Region(Gpa(0x03020000), 0x1000000)
 VUART = Region(Gpa(0x22000000), 0x1000)
 GRANT_TABLE = Region(Gpa(0x38000000), 0x1000000)
@@ -92,6 +93,30 @@ def check_width(banks: Sequence[Region], gpaddr_bits: int) -> None:
     if banks[-1].end > 1 << gpaddr_bits:
         total = sum(bank.size for bank in banks) // MIB
         raise HostError(f"{total} MiB of memory are too much for this host's {gpaddr_bits}-bit guest addresses")
+
+
+def occupied(banks: Sequence[Region], gic: str, vuart: bool) -> Iterator[tuple[str, Region]]:
+    """What lies where in a guest of these banks, apart from extended regions and iomem; `gic` as in xl.cfg."""
+    magic = Gpa(MAGIC_GFNS[0] << PAGE_SHIFT)
+    yield "its interrupt controller", Region(GICD, GICV2_CPU + _GICV2_CPU_SIZE - GICD)
+    if gic != "v2":
+        yield "its interrupt controller", GICV3_REDISTRIBUTORS
+    if vuart:
+        yield "its vuart", VUART
+    yield "its grant table", GRANT_TABLE
+    yield "the pages of its console and store", Region(magic, len(MAGIC_GFNS) * PAGE_SIZE)
+    yield from (("its memory", bank) for bank in banks)
+
+
+def check_iomem(taken: Iterable[tuple[str, Region]], iomem: Iterable[IomemRange]) -> None:
+    """ConfigError where pages of devices would hide something of the guest's own, or each other."""
+    taken = list(taken)
+    for one in iomem:
+        region = Region(Gpa(one.gfn << PAGE_SHIFT), one.count << PAGE_SHIFT)
+        for what, other in taken:
+            if region.start < other.end and other.start < region.end:
+                raise ConfigError(f"iomem at {region.start:#x} would lie over {what} at {other.start:#x}")
+        taken.append(("other iomem", region))
 
 
 def place(banks: tuple[Region, ...], kernel: Region, initrd_size: int, dtb_size: int) -> MemoryLayout:

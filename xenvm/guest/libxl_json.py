@@ -5,15 +5,15 @@ As libxl does, what has its default is left out.
 
 from __future__ import annotations
 
+from xenvm.guest.jsontext import text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xenvm.guest.jsontext import Json
     from xenvm.guest.spec import DiskSpec, GuestSpec, NicSpec
 
-    Json = dict[str, "Json"] | list["Json"] | str | int
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", **{chr(code): f"\\u{code:04x}" for code in range(0x20)}}
 _ACTIONS = {"rename-restart": "restart_rename"}
 """Where libxl's name is not the setting's with underscores."""
 _NIC_KEYS = ("mtu", "mac", "ip", "bridge", "script", "vifname", "gatewaydev", "vlan")
@@ -23,8 +23,8 @@ def record(spec: GuestSpec) -> str:
     """The text of ``libxl-json`` for a settled guest."""
     config: dict[str, Json] = {"c_info": _creation(spec), "b_info": _build(spec)}
     devices: list[tuple[str, list[Json]]] = [
-        ("disks", [dict(_disk(disk)) for disk in spec.disks]),
-        ("nics", [dict(_nic(nic)) for nic in spec.nics]),
+        ("disks", [disk_entry(disk) for disk in spec.disks]),
+        ("nics", [nic_entry(nic) for nic in spec.nics]),
         ("dtdevs", [{"path": path} for path in spec.dtdev]),
     ]
     config.update((key, some) for key, some in devices if some)
@@ -32,7 +32,7 @@ def record(spec: GuestSpec) -> str:
         action = getattr(spec, key)
         if action != "destroy":
             config[key] = _ACTIONS.get(action, action.replace("-", "_"))
-    return _text(config)
+    return text(config)
 
 
 def _creation(spec: GuestSpec) -> Json:
@@ -89,6 +89,16 @@ def _arm(spec: GuestSpec) -> Iterator[tuple[str, Json]]:
         yield "nr_spis", spec.nr_spis
 
 
+def disk_entry(disk: DiskSpec) -> Json:
+    """One of ``disks``."""
+    return dict(_disk(disk))
+
+
+def nic_entry(nic: NicSpec) -> Json:
+    """One of ``nics``."""
+    return dict(_nic(nic))
+
+
 def _disk(disk: DiskSpec) -> Iterator[tuple[str, Json]]:
     yield "pdev_path", disk.target
     yield "vdev", disk.vdev
@@ -116,23 +126,3 @@ def _nic(nic: NicSpec) -> Iterator[tuple[str, Json]]:
     if nic.rate is not None:
         yield "rate_bytes_per_interval", nic.rate[0]
         yield "rate_interval_usecs", nic.rate[1]
-
-
-def _text(value: Json, indent: str = "\n") -> str:
-    """JSON, laid out as libxl does; `indent` begins a line."""
-    inner = indent + "    "
-    if isinstance(value, dict):
-        return _joined("{", [f"{_text(key)}: {_text(item, inner)}" for key, item in value.items()], "}", indent, inner)
-    if isinstance(value, list):
-        return _joined("[", [_text(item, inner) for item in value], "]", indent, inner)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
-    return str(value)
-
-
-def _joined(left: str, items: list[str], right: str, indent: str, inner: str) -> str:
-    if not items:
-        return left + right
-    return left + inner + ("," + inner).join(items) + indent + right

@@ -235,8 +235,16 @@ class Hypervisor(Protocol):
     def set_paging_pool(self, domid: Domid, size: int) -> None:
         """Size in bytes of the pool of p2m page tables; a multiple of 4096."""
 
-    def set_affinity(self, domid: Domid, vcpu: int, hard: frozenset[int] | None, soft: frozenset[int] | None) -> None:
-        """Where a vCPU may run; None leaves that half alone."""
+    def set_affinity(
+        self,
+        domid: Domid,
+        vcpu: int,
+        hard: frozenset[int] | None,
+        soft: frozenset[int] | None,
+        *,
+        force: bool = False,
+    ) -> None:
+        """Where a vCPU may run; None leaves that half alone. `force` ends a pinning for a moment by dom0's kernel."""
 
     def populate(self, domid: Domid, first: Gfn, order: int, count: int) -> int:
         """Gives RAM: up to `count` extents of 2**order pages from `first` on. Returns how many were given, 0..count:
@@ -245,15 +253,20 @@ class Hypervisor(Protocol):
     def map_foreign(self, domid: Domid, first: Gfn, count: int) -> ForeignMapping:
         """Maps `count` pages of a domain from `first` on, writable, all or none (EINVAL: not RAM; ESRCH)."""
 
+    def read_ram(self, domid: Domid, first: Gfn, count: int) -> list[tuple[Gfn, bytes]]:
+        """Copies those of `count` pages from `first` on that the domain has, as runs; of a paused domain, or the pages
+        are of different moments."""
+
     def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
         """Fills memory of a domain that is not yet started, from the frame `first` on, with `size` bytes and zeros up
-        to the end of the last page. `read_into` is given one writable view after the other, and fills each."""
+        to the end of the last page. `read_into` is given one writable view after the other, and fills each. EINVAL: no
+        size; EFAULT, or EINVAL where pages are mapped: not RAM."""
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """Cleans and invalidates the caches for guest pages that were written; any count."""
 
     def alloc_unbound(self, domid: Domid, remote: Domid) -> Port:
-        """A port in `domid` that `remote` can bind to."""
+        """A port in `domid` that `remote` can bind to; ESRCH if either is not there."""
 
     def set_params(self, domid: Domid, params: Mapping[int, int]) -> None:
         """Writes HVM parameters, in order."""
@@ -269,6 +282,9 @@ class Hypervisor(Protocol):
 
     def set_entry(self, domid: Domid, context: VcpuContext) -> None:
         """Sets the registers of vCPU 0 and puts it online."""
+
+    def registers(self, domid: Domid, vcpu: int) -> bytes | None:
+        """The struct vcpu_guest_context of a vCPU, as this Xen has it; None of one that was never online."""
 
     def allow_iomem(self, domid: Domid, start: int, count: int) -> None:
         """Lets the domain have host pages mapped."""

@@ -8,16 +8,22 @@ from xenvm.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenbus.client import Store
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
 
 VARIABLE = "XENVM_HOST"
-"""What the environment says of the host, where the command line does not: ``xen``, ``sim`` or ``sim:FOLDER``."""
+"""What the environment says of the host, where the command line does not: ``xen``, ``sim`` or ``sim:FOLDER``.
+
+Behind the folder may stand what a new simulated host is made of, as ``?xen=4.17&gic=v2``.
+"""
 SIMULATED = "this machine has no Xen: the host is simulated, and no guest really runs"
 """The notice of a host that nobody asked for."""
 _SIGNS = ("dev/xen/privcmd", "proc/xen", "sys/hypervisor/type")
 """What is there under Xen, whether it can be used or not."""
+_INTERRUPTS = "/proc/interrupts"
 
 
 class Host:
@@ -55,6 +61,17 @@ class Host:
 
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
 
+    @property
+    def gic(self) -> int | None:
+        """Version of the interrupt controller that guests get (2 or 3), as far as it can be told before Xen is asked
+        for one: dom0 has the same."""
+        with open(_INTERRUPTS, encoding="ascii", errors="replace") as file:
+            text = file.read()
+        return next((version for version, name in ((3, "GICv3"), (2, "GICv2")) if name in text), None)
+
+    def attended(self, attend: Callable[[Host, Callable[[str], None]], object]) -> None:
+        """Has `attend` see to guests that have gone down, on a host where no process does."""
+
     def reconnect(self) -> None:
         """Gives up the store's connection, which was lost; the next use makes a new one."""
         if self._store is not None:
@@ -89,7 +106,7 @@ def open_host(choice: str | None = None) -> Host:
     if kind == "sim":
         return _simulated(folder)
     if choice not in ("", "xen"):
-        raise HostError(f"{choice!r} names no host: there are xen, sim and sim:FOLDER")
+        raise HostError(f"{choice!r} names no host: there are xen, sim, sim:FOLDER and libvirt:URI")
     if choice == "xen" or under_xen():
         return Host()
     return _simulated("", SIMULATED)

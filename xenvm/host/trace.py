@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 
 from xenbus.value import Value
 from xenvm.errors import HypercallError
@@ -23,6 +23,8 @@ class Call(Value):
     operation: str
     number: int
     arguments: tuple[object, ...]
+    beside: bool = False
+    """Whether another thread made it than the one that the tracer is of: its place among the others is by chance."""
 
     @property
     def step(self) -> tuple[str, int]:
@@ -41,7 +43,7 @@ class Tracer:
         self.hyper: Hypervisor = _Front(self, hyper)  # it has whatever `hyper` has
         self._counts: dict[str, int] = {}
         self._faults: dict[tuple[str, int] | int, BaseException | int] = {}
-        self._lock = allocate_lock()
+        self._lock, self._thread = allocate_lock(), get_ident()
 
     def fail(self, which: tuple[str, int] | int, fault: BaseException | int) -> None:
         """Makes a call fail instead of being done: the k-th of all (from 1 on), or the n-th of an operation.
@@ -63,7 +65,7 @@ class Tracer:
         """Does one call, or fails it."""
         with self._lock:
             number = self._counts[operation] = self._counts.get(operation, 0) + 1
-            call = Call(operation, number, arguments)
+            call = Call(operation, number, arguments, get_ident() != self._thread)
             self.calls.append(call)
             fault = self._faults.pop(call.step, None) or self._faults.pop(len(self.calls), None)
         if isinstance(fault, _After):

@@ -24,7 +24,7 @@ _FOLDERS = (
 )  # fmt: skip
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-    "etc/group": "root:x:0:\ntty:x:5:\ndisk:x:6:\nnogroup:x:65534:\n",
+    "etc/group": "root:x:0:\ntty:x:5:\ndisk:x:6:\nlibvirt:x:120:\nnogroup:x:65534:\n",
     "etc/hosts": "127.0.0.1 localhost\n10.0.0.1 xenvm-lab\n",
     "etc/fstab": "",
     # Behind the standard library, whose modules would otherwise be looked for on the shares first.

@@ -29,6 +29,8 @@ DOM0_PACKAGES = (
     "python3", "kmod", "iproute2", "iputils-ping", "util-linux", "coreutils", "dash", "bash", "sed", "grep",
     "gawk", "busybox-static", "bridge-utils", "procps", "base-files", "mount", "hostname", "findutils", "gzip",
     "tar", "ncurses-base", "netbase",
+    # libvirt's driver for Xen, for those who switch from it or keep it beside us.
+    "libvirt-daemon-driver-xen", "libvirt-clients", "python3-libvirt",
 )  # fmt: skip
 
 #: Of a second architecture: a 32-bit guest's kernel (apt's metapackage) and its user space.
@@ -61,4 +63,7 @@ EXCLUDED = (
     "./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*", "./usr/share/info/*",
     "./usr/share/lintian/*", "./usr/share/bash-completion/*", "./usr/share/zoneinfo/*",
     "./usr/lib/*/perl*", "./usr/lib/*/gconv/*", "./usr/lib/xen-*/boot/*", "./usr/lib/debug/*",
+    # libvirt's daemon ends if one of its drivers cannot start, as those without their programs and users.
+    *(f"./usr/lib/*/libvirt/connection-driver/libvirt_driver_{other}.so"
+      for other in ("qemu", "nwfilter", "network", "nodedev", "interface", "secret", "storage", "lxc", "vbox", "ch")),
 )  # fmt: skip

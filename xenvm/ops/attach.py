@@ -7,9 +7,10 @@ then takes the device is the guest's own business and is not waited for, as with
 from __future__ import annotations
 
 from xenbus.errors import StoreClosed, StoreError, XenbusError
-from xenbus.request import Discard, Read
+from xenbus.request import Discard, Read, Write
 from xenvm.errors import DeviceError, DomainError, NoSuchDomain, XenvmError
 from xenvm.guest.blueprint import check_disk, check_nic, chosen_nic
+from xenvm.ops import xlrecord
 from xenvm.ops.detach import guest_lock, remove
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.records import known
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 40.0
 """How long the back end may take to wait for the guest; as long as at a creation."""
+ATTACHING = "attaching"
+"""The node of a record that says which process has yet to plug the device in; a process that died never will."""
 CHOOSE = -1
 """The devid of a vif whose number is to be chosen."""
 
@@ -72,9 +75,15 @@ class _Attachment:
                 plumbing = Plumbing(self._host, disks, nics, info.uuid, release, use_scripts=self._use_scripts)
                 self._plumbing = plumbing
                 device = self._write(plumbing)
+                for disk in disks:
+                    xlrecord.add(self._host, info, disk)
+                for nic in nics:
+                    xlrecord.add(self._host, info, nic)
             name = f"{device.kind} {device.devid} of domain {device.domid}"
             self._await_back_end(name, f"{device.backend}/state")
             plumbing.finish(info.domid)
+            if plumbing.has_more(device):
+                self._host.store.batch_checked([Discard(f"{device.record}/{ATTACHING}")])
             return device
         except BaseException as error:
             with Shield():
@@ -89,9 +98,10 @@ class _Attachment:
             plumbing.check_sharing(questions, [known(reply) for reply in store.batch(questions)])
         plumbing.attach_disks()
         (device,) = plumbing.disks(domid) + plumbing.nics(domid)
+        who = self._host.plumbing.locks.claim() if plumbing.has_more(device) else ""
         try:
             self._device = device
-            store.transact(lambda tx: _nodes(tx, device))
+            store.transact(lambda tx: _nodes(tx, device, who))
         except (StoreError, XenvmError):
             self._device = None  # It was refused as a whole.
             raise
@@ -134,8 +144,8 @@ class _Attachment:
         return []
 
 
-def _nodes(tx: Transaction, device: Device) -> list[Request]:
-    """All nodes of a device, unless the guest has gone or has such a device."""
+def _nodes(tx: Transaction, device: Device, who: str) -> list[Request]:
+    """All nodes of a device, unless the guest has gone or has such a device; `who` is not done with it by then."""
     paths = f"/local/domain/{device.domid}/name", f"/libxl/{device.domid}/device", f"{device.record}/backend"
     name, devices, record = map(known, tx.batch([Read(path) for path in paths]))
     if name is None or devices is None:
@@ -143,4 +153,5 @@ def _nodes(tx: Transaction, device: Device) -> list[Request]:
     if record is not None:
         raise DeviceError(f"{device.kind} {device.devid}", f"domain {device.domid} has this device already")
     # What somebody left there without a record must not be taken for a part of it.
-    return [Discard(device.frontend), Discard(device.backend), *writes(device.nodes())]
+    unfinished = [Write(f"{device.record}/{ATTACHING}", who)] if who else []
+    return [Discard(device.frontend), Discard(device.backend), *writes(device.nodes()), *unfinished]

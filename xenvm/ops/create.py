@@ -10,13 +10,13 @@ import errno
 import time
 
 from xenbus.errors import StoreClosed, XenbusError
-from xenbus.request import Discard, Introduce
+from xenbus.request import Discard, Introduce, Write
 from xenbus.value import Value
 from xenvm.errors import HostError, HypercallError, XenvmError
 from xenvm.guest import dtb, libxl_json, nodes
 from xenvm.guest.blueprint import HostFacts, draw
 from xenvm.guest.layout import XENSTORE_GFN
-from xenvm.ops import build
+from xenvm.ops import build, memo
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
 from xenvm.ops.phases import Phases
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 BACKEND_SECONDS = 40.0
 """How long back ends and the console daemon may take together."""
+CREATING = "creating"
+"""The node below the domain's records that says who creates it, until it is complete."""
 _DOMID_TRIES = 32
 
 
@@ -46,6 +48,8 @@ class Options(Value):
 
     paused: bool = False
     hotplug_scripts: bool = False
+    watch: str = "background"
+    """Who may act when the guest goes down, see memo.WATCHERS."""
 
 
 DEFAULTS = Options()
@@ -65,12 +69,13 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
 
 def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
-    phases = phases or Phases()
-    plan = draw(spec, facts_of(host.hyper))
-    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
-    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
-    phases.done("read the configuration")
-    creation = Creation(host, plan, plumbing, phases)
+    return carry_out(host, draw(spec, facts_of(host.hyper)), options, phases)
+
+
+def carry_out(host: Host, plan: Blueprint, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
+    """The same for a blueprint that was drawn for this host."""
+    creation = _creation(host, plan, options, phases)
+    creation.phases.done("read the configuration")
     try:
         creation.check()
         creation.run()
@@ -79,8 +84,24 @@ def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Pha
     except BaseException as error:
         creation.undo(error)
         raise
-    phases.done("start")
+    creation.phases.done("start")
     return creation.domid
+
+
+def check_host(host: Host, plan: Blueprint, options: Options = DEFAULTS) -> None:
+    """Refuses what could not be carried out on this host now; nothing but lock files is touched."""
+    creation = _creation(host, plan, options)
+    try:
+        creation.check()
+    finally:
+        creation.leave()
+
+
+def _creation(host: Host, plan: Blueprint, options: Options, phases: Phases | None = None) -> Creation:
+    phases = phases or Phases()
+    disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
+    plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
+    return Creation(host, plan, plumbing, phases, options)
 
 
 def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
@@ -97,8 +118,8 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases) -> None:
-        self.host, self.plan, self.plumbing, self.phases = host, plan, plumbing, phases
+    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options) -> None:
+        self.host, self.plan, self.plumbing, self.phases, self.options = host, plan, plumbing, phases, options
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
@@ -120,6 +141,12 @@ class Creation:
         _check_memory(self.host.hyper, self.plan)
         self.phases.done("check the host")
 
+    def leave(self) -> list[str]:
+        """Gives up what `check` took, as long as nothing of the guest is in the store; sentences about trouble."""
+        troubles = self.plumbing.undo()
+        self._unlock()
+        return troubles
+
     def run(self) -> None:
         """Everything but the start."""
         hyper, plan = self.host.hyper, self.plan
@@ -137,6 +164,8 @@ class Creation:
         self._connect(rings, self.loader)
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
+        # From here on its vCPU shows that it is complete.
+        self.host.store.batch_checked([Discard(f"/libxl/{self.domid}/{CREATING}")])
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -191,15 +220,20 @@ class Creation:
         self.phases.done("plumb the vifs")
 
     def _record(self) -> None:
-        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices."""
+        """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest
+        can be made again from."""
         spec = self.plan.spec.replace(uuid=self.plan.uuid)
         self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
+        kept = memo.Memo(spec, self.options.watch, self.options.hotplug_scripts)
+        memo.write(self.host, self.domid, self.plan.uuid, kept)
+        self.host.plumbing.consolelog.begin(spec.name)
 
     def _requests(self, rings: nodes.Ports) -> Iterator[Request]:
         who = nodes.Identity(self.domid, self.plan.uuid, self.plan.spec.name)
         # Nothing may be left of a former domain of this number.
         yield from (Discard(who.home), Discard(who.vm), Discard(who.private))
         yield from writes(self._nodes(who, rings))
+        yield Write(f"{who.private}/{CREATING}", self.host.plumbing.locks.claim())
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
         disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
@@ -214,8 +248,7 @@ class Creation:
         if self.loader is not None:
             self.loader.join()
         # Before the rest: `destroy` takes the lock of the block scripts, which may still be ours.
-        troubles = self.plumbing.undo()
-        self._unlock()
+        troubles = self.leave()
         try:
             self._drop_spare()
         except HypercallError as second:

@@ -9,7 +9,7 @@ import errno
 
 from xenbus.errors import StoreTimeout
 from xenbus.operations import checked
-from xenbus.request import Discard, List
+from xenbus.request import Discard, List, Write
 from xenvm.errors import HypercallError, XenvmError
 from xenvm.ops.close import await_closed, discard_empty, empty, farewells, state_path
 from xenvm.ops.records import CONSOLES, belongings
@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from xenbus.request import Request
     from xenvm.host.open import Host
     from xenvm.ops.records import Record
     from xenvm.types import Domid
@@ -29,6 +30,8 @@ START_SECONDS = 1.0
 """How long one may take that was only about to start."""
 GONE_SECONDS = 10.0
 """How long other daemons may hold pages of a dead domain before it is called a zombie."""
+ENDING = "ending"
+"""The node below the domain's records that says who has begun to remove it: what is left of it now is to go."""
 _LOOK_SECONDS = 0.02
 _OWN_KINDS = {f"/local/domain/0/backend/{kind}" for kind in ("console", "vbd", "vif", "vuart")}
 """Where this domain's back ends for guests are."""
@@ -45,16 +48,30 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     vm = _vm_path(host, domid, uuid, found.vm)
     _noting(troubles, host.plumbing.domids.remember, domid)
     closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
-    _close_back_ends(host, closing, [path for path in (f"/local/domain/{domid}", vm) if path], troubles)
-    _remove_records(host, domid, found.devices)
+    # From here on it is to go, even if this process does not live to see it.
+    mark = [Write(f"/libxl/{domid}/{ENDING}", host.plumbing.locks.claim())] if found.devices or found.vm else []
+    nodes = [Discard(path) for path in (f"/local/domain/{domid}", vm) if path]
+    _close_back_ends(host, closing, mark, nodes, troubles)
+    _remove_back_ends(host, domid, found.devices)
     _noting(troubles, host.plumbing.userdata.UserData(domid, uuid).delete_all)
     _give_back(host, domid)
-    gone = _gone(host, domid)
-    # A console daemon that was just setting up its consoles has written of them meanwhile; now it is done with them.
-    host.store.batch_checked([Discard(f"/local/domain/{domid}")])
+    try:
+        gone = _gone(host, domid)
+    finally:
+        _remove_last(host, domid)
     if not gone:
         troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
+
+
+def _remove_last(host: Host, domid: Domid) -> None:
+    """The last nodes, once the domain is gone.
+
+    A console daemon that was just setting up its consoles has written of them meanwhile; now it is done with them: it
+    maps a page before it writes, so a domain that has vanished has nobody who writes of it. The records go last: as
+    long as they are there, and nothing else is, whoever finds the domain knows that it was to go.
+    """
+    host.store.batch_checked([Discard(f"/local/domain/{domid}"), Discard(f"/libxl/{domid}")])
 
 
 def _give_back(host: Host, domid: Domid) -> None:
@@ -99,17 +116,20 @@ def _vm_path(host: Host, domid: Domid, uuid: str, recorded: str) -> str | None:
     return None if any(others) else f"/vm/{uuid}"
 
 
-def _close_back_ends(host: Host, closing: Sequence[Record], nodes: Sequence[str], troubles: list[str]) -> None:
-    """Has the back ends close and takes each apart; removes meanwhile the `nodes`, which they do not need.
+def _close_back_ends(
+    host: Host, closing: Sequence[Record], first: Sequence[Request], then: Sequence[Request], troubles: list[str]
+) -> None:
+    """Has the back ends close and takes each apart; what they do not need, `then`, goes meanwhile.
 
     A driver that has not started yet may pass over a device that is Closing, and say nothing more: not much is waited
     for those.
     """
     if closing:
-        host.store.transact(list(farewells(closing)), checked=False)
+        host.store.transact([*first, *farewells(closing)], checked=False)
+        first = ()
     began = host.store.clock()
     with host.store.follow(map(state_path, closing)) as follower:
-        host.store.batch_checked([Discard(path) for path in nodes])
+        host.store.batch_checked([*first, *then])
         for device in closing:
             if device.state == "1":
                 await_closed(host, follower, device, began + START_SECONDS)
@@ -118,9 +138,8 @@ def _close_back_ends(host: Host, closing: Sequence[Record], nodes: Sequence[str]
             _noting(troubles, unplumb, host, device)
 
 
-def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None:
-    """What is left of the domain, and the back ends' directories that are empty without it: the last of its nodes, as
-    another try would go by them.
+def _remove_back_ends(host: Host, domid: Domid, devices: Sequence[Record]) -> None:
+    """What is left of the back ends, and the directories that are empty without them.
 
     Back ends in this domain go even if a creation that was cut short, or somebody's hand, left no record of them.
     Each domain's part goes before the directories above it: the kernel takes no notice when those go as a whole.
@@ -128,7 +147,7 @@ def _remove_records(host: Host, domid: Domid, devices: Sequence[Record]) -> None
     kinds = sorted({device.backend.rpartition(f"/{domid}/")[0] for device in devices} | _OWN_KINDS)
     parents = sorted({kind.rpartition("/")[0] for kind in kinds})
     paths = [*kinds, *parents]
-    own = [*(f"{kind}/{domid}" for kind in kinds), f"/libxl/{domid}"]
+    own = [f"{kind}/{domid}" for kind in kinds]
     replies = host.store.batch([*map(Discard, own), *map(List, paths)])
     checked(replies[: len(own)])
     if empty(paths, replies[len(own) :]):

@@ -10,6 +10,7 @@ from xenbus import bus
 from xenbus.path import parent
 from xenbus.request import Discard, Write
 from xenvm.errors import DeviceError
+from xenvm.ops import xlrecord
 from xenvm.ops.close import await_closed, discard_empty, state_path
 from xenvm.ops.names import names
 from xenvm.ops.records import belongings
@@ -44,6 +45,7 @@ def detach(host: Host, info: DomainInfo, device: Record, *, force: bool = False,
         raise _held(host, device)
     with guest_lock(host, info.domid, info.uuid):
         _clear_away(host, device)
+        xlrecord.remove(host, info, device.kind, device.devid)
 
 
 def remove(host: Host, info: DomainInfo, kind: str, devid: int) -> list[str]:

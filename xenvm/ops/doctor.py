@@ -8,7 +8,7 @@ from __future__ import annotations
 from xenbus.errors import AccessDenied, XenbusError
 from xenbus.parse import parse_domid
 from xenbus.request import Read
-from xenvm.errors import ConfigError, HostError, XenvmError
+from xenvm.errors import ConfigError, XenvmError
 from xenvm.host.plumbing.survey import FAIL, OK, WARN, Finding
 from xenvm.types import DOM0
 
@@ -164,18 +164,11 @@ def _parts(host: Host, spec: GuestSpec) -> Iterator[Finding]:
 def _whole(host: Host, spec: GuestSpec) -> Finding:
     """All that `create` checks before it touches anything: the name, shared disks, memory, images, cpupool."""
     from xenvm.guest.blueprint import draw
-    from xenvm.ops.create import Creation, facts_of
-    from xenvm.ops.phases import Phases
-    from xenvm.ops.plumb import Plumbing
+    from xenvm.ops.create import check_host, facts_of
 
     try:
         plan = draw(spec, facts_of(host.hyper))
-        parts = Plumbing(host, plan.spec.disks, plan.spec.nics, plan.uuid, plan.facts.release, use_scripts=False)
-        creation = Creation(host, plan, parts, Phases())
-        try:
-            creation.check()
-        finally:
-            creation.undo(HostError("only looked"))  # gives its locks back
+        check_host(host, plan)
     except (XenvmError, XenbusError, OSError) as error:
         return Finding("configuration", FAIL, f"create would refuse it: {error}")
     return Finding("configuration", OK, f"{spec.name} can be created: {plan.need // 1024} MiB, and all that it names")

@@ -10,7 +10,7 @@ from xenbus.parse import parse_decimal
 from xenbus.request import Write
 from xenvm.errors import DomainError, HostError
 from xenvm.guest.blueprint import limit_for
-from xenvm.ops import home
+from xenvm.ops import home, xlrecord
 from xenvm.types import KiB
 
 TYPE_CHECKING = False
@@ -30,6 +30,7 @@ def set_target(host: Host, info: DomainInfo, target: KiB) -> None:
         raise DomainError(f"domain {info.domid} can have 1 to {most // 1024} MiB, not {target // 1024}")
     _check_free(host, info, target)
     _change(host, info, target, lambda tx: _target(tx, info, target))
+    xlrecord.resize(host, info, "target_memkb", target)
 
 
 def set_limit(host: Host, info: DomainInfo, limit: KiB) -> None:
@@ -41,6 +42,7 @@ def set_limit(host: Host, info: DomainInfo, limit: KiB) -> None:
         )
     node = Write(f"/local/domain/{info.domid}/memory/static-max", str(limit))
     _change(host, info, limit, lambda _: [node])
+    xlrecord.resize(host, info, "max_memkb", limit)
 
 
 def _numbers(host: Host, info: DomainInfo, key: str) -> KiB:

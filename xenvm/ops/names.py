@@ -27,9 +27,31 @@ def names(host: Host, domids: Iterable[Domid]) -> dict[Domid, str | None]:
     }
 
 
+def listed(host: Host, who: str | None = None) -> tuple[list[DomainInfo], dict[Domid, str | None]]:
+    """All domains and their names, or just the one that `who` means. A guest that is being made again is among them
+    all the time: as the domain that went down, where there is no other of it at this moment."""
+    notes = host.plumbing.watching.notes()
+    found = host.hyper.domains()
+    known = names(host, [info.domid for info in found])
+    notes |= host.plumbing.watching.notes()  # before and after: a restart that ends meanwhile was in the first
+    if notes:
+        from xenvm.ops.restarts import bridge
+
+        bridge(host, notes, found, known)
+    if who is not None:
+        found = [info for info in found if (str(info.domid) == who if _is_domid(who) else known[info.domid] == who)][:1]
+        if not found:
+            raise NoSuchDomain(who)
+    return found, known
+
+
+def _is_domid(who: str) -> bool:
+    return who.isascii() and who.isdecimal()
+
+
 def find(host: Host, who: str) -> DomainInfo:
     """The domain that `who` means: all digits are a domid, everything else is a name, as with xl."""
-    if who.isascii() and who.isdecimal():
+    if _is_domid(who):
         info = host.hyper.domain(Domid(int(who))) if int(who) < 0x7FF0 else None
     else:
         known = {info.domid: info for info in host.hyper.domains()}

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from xenvm.guest.spec import DiskSpec, NicSpec
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
-    from xenvm.host.plumbing import block, bridge, scripts, vifscript
+    from xenvm.host.plumbing import block, bridge, scripts
     from xenvm.host.plumbing.locks import FileLock
 else:
     # Loaded for the guests that have such devices.
-    _NAMES = ("block", "bridge", "scripts", "vifscript")
-    block, bridge, scripts, vifscript = (Deferred(f"xenvm.host.plumbing.{name}") for name in _NAMES)
+    _NAMES = ("block", "bridge", "scripts")
+    block, bridge, scripts = (Deferred(f"xenvm.host.plumbing.{name}") for name in _NAMES)
 
 INTERFACE_SECONDS = 10.0
 """How long netback may take to make an interface, once it waits for its front end."""
@@ -57,7 +57,7 @@ class Plumbing:
     ) -> None:
         self._host, self._disks, self._nics, self._vm, self._release = host, disks, nics, f"/vm/{uuid}", release
         self._own_disks = [disk for disk in disks if not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)]
-        self._own_nics = [nic for nic in nics if not use_scripts and needs_script(nic) is None]
+        self._own_nics = [nic for nic in nics if not use_scripts and needs_script(host, nic) is None]
         self._targets: dict[int, block.BlockTarget] = {}
         self._others: list[block.OtherDisk] = []
         self._attached: dict[int, block.BlockAttachment] = {}
@@ -122,6 +122,10 @@ class Plumbing:
         self._attached.clear()
         self._unlock()
 
+    def has_more(self, device: nodes.Device) -> bool:
+        """Whether `finish` has something to do for a device, which its nodes do not show yet."""
+        return device.kind == "vif" or device.devid not in {disk.devid for disk in self._own_disks}
+
     def finish(self, domid: Domid) -> None:
         """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
         self._wait_for_interfaces(domid)
@@ -181,13 +185,13 @@ def _is_default(script: str | None, default: str) -> bool:
     return script is None or nodes.script_path(script) == default
 
 
-def needs_script(nic: NicSpec) -> str | None:
+def needs_script(host: Host, nic: NicSpec) -> str | None:
     """Why a vif's script must be run, None if plumbing it in process does the same."""
     if not _is_default(nic.script, VIF_SCRIPT):
         return "it has a script of its own"
     if nic.vlan:
         return "its VLAN is the script's business"
-    return vifscript.needs_script(nic.bridge or "", nic.ip)
+    return host.plumbing.vifscript.needs_script(nic.bridge or "", nic.ip)
 
 
 def _hotplug_nodes(attachment: block.BlockAttachment | None) -> tuple[tuple[str, str], ...]:

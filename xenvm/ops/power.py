@@ -6,7 +6,7 @@ Protocol: Xen's docs/misc/xenstore-paths.pandoc, ``~/control/shutdown``.
 from __future__ import annotations
 
 from xenbus.errors import StoreTimeout
-from xenbus.request import Read, Write
+from xenbus.request import Read, Resume, Write
 from xenvm.errors import DomainError, UnsupportedError
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ TRIGGERS = {
     **dict.fromkeys(("nmi", "init", "sleep", "s3resume")),
 }
 """What `trigger` takes: the shutdown code that it stands for, None for what only x86 has."""
+SUSPENDED = 2
+"""The shutdown code of a guest that has suspended."""
 ACK_SECONDS = 60.0
 """How long a guest may take to acknowledge a request, as in libxl."""
 
@@ -81,16 +83,47 @@ def trigger(host: Host, domid: Domid, name: str) -> None:
     host.hyper.shutdown(domid, code)
 
 
-def wait_down(host: Host, domids: Iterable[Domid], *, seconds: float | None = None) -> None:
-    """Waits until each domain has shut down or is gone; for ever without `seconds`."""
+def suspend(host: Host, info: DomainInfo, *, seconds: float = ACK_SECONDS) -> None:
+    """Asks a guest to suspend and waits until it has; a request that nobody takes is withdrawn."""
+    path = f"/local/domain/{info.domid}/control/shutdown"
+    try:
+        request(host, [info], "suspend", seconds=seconds)
+    except StoreTimeout:
+        host.store.transact(lambda tx: [Write(path, "")] if tx.read_or_none(path) == b"suspend" else [])
+        raise
+    try:
+        wait_down(host, [info.domid], seconds=seconds)
+    except StoreTimeout as error:
+        error.add_note(f"domain {info.domid} took the request, but its kernel cannot suspend: it goes on running")
+        raise
+    now = host.hyper.domain(info.domid)
+    if now is None or now.shutdown_code != SUSPENDED:
+        raise DomainError(f"domain {info.domid} has gone down instead of suspending")
+
+
+def resume(host: Host, info: DomainInfo) -> None:
+    """Lets a suspended guest go on; DomainError if it is not suspended."""
+    if not info.shutdown or info.dying or info.shutdown_code != SUSPENDED:
+        raise DomainError(f"domain {info.domid} is not suspended")
+    host.hyper.resume(info.domid)
+    host.store.batch_checked([Resume(info.domid)])  # or the store would not tell of its next end
+
+
+def wait_down(host: Host, domids: Iterable[Domid], *, seconds: float | None = None, gone: bool = False) -> None:
+    """Waits until each domain has shut down, or is `gone`; for ever without `seconds`."""
     pending = list(domids)
     deadline = None if seconds is None else host.store.clock() + seconds
     with host.store.follow(["@releaseDomain"]) as follower:
 
         def all_down(_: Mapping[str, bytes | None]) -> bool:
-            return all(_is_down(host, domid) for domid in pending)
+            return all(_is_gone(host, domid) if gone else _is_down(host, domid) for domid in pending)
 
         follower.wait(all_down, deadline, "the guests to go down")
+
+
+def _is_gone(host: Host, domid: Domid) -> bool:
+    info = host.hyper.domain(domid)
+    return info is None or info.dying
 
 
 def _is_down(host: Host, domid: Domid) -> bool:

@@ -22,7 +22,7 @@ def unplumb(host: Host, record: Record) -> None:
     script = record.facts.get("script", "")
     if record.kind == "vbd" and script in ("", BLOCK_SCRIPT):
         _free_loop_device(host, record)
-    elif record.kind == "vbd" or script not in ("", VIF_SCRIPT) or _vif_script_was_run(record):
+    elif record.kind == "vbd" or script not in ("", VIF_SCRIPT) or _vif_script_was_run(host, record):
         _run_script(host, record, script)
     # Else netback has removed the interface, and with it the bridge's port.
 
@@ -32,10 +32,8 @@ def _free_loop_device(host: Host, record: Record) -> None:
         host.plumbing.block.detach(record.node, record.facts.get("params", ""))
 
 
-def _vif_script_was_run(record: Record) -> bool:
-    from xenvm.host.plumbing.vifscript import needs_script
-
-    facts = record.facts
+def _vif_script_was_run(host: Host, record: Record) -> bool:
+    facts, needs_script = record.facts, host.plumbing.vifscript.needs_script
     return bool(facts.get("script")) and (
         "vlan" in facts or needs_script(facts.get("bridge", ""), facts.get("ip")) is not None
     )

@@ -30,11 +30,18 @@ def set_online(host: Host, info: DomainInfo, count: int, *, overcommit: bool = F
 
 
 def pin(
-    host: Host, info: DomainInfo, vcpu: int | None, hard: frozenset[int] | None, soft: frozenset[int] | None
+    host: Host,
+    info: DomainInfo,
+    vcpu: int | None,
+    hard: frozenset[int] | None,
+    soft: frozenset[int] | None,
+    *,
+    force: bool = False,
 ) -> None:
-    """Sets the CPUs where one vCPU, or each (None), must run (`hard`) and should run (`soft`); None leaves it alone."""
+    """Sets the CPUs where one vCPU, or each (None), must run (`hard`) and should run (`soft`); None leaves it alone.
+    `force` overrides a pinning for a moment that dom0's kernel has asked for."""
     numbers = range(info.max_vcpu_id + 1)
     if vcpu is not None and vcpu not in numbers:
         raise DomainError(f"domain {info.domid} has no vCPU {vcpu}, only 0 to {info.max_vcpu_id}")
     for number in numbers if vcpu is None else [vcpu]:
-        host.hyper.set_affinity(info.domid, number, hard, soft)
+        host.hyper.set_affinity(info.domid, number, hard, soft, force=force)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fakehost import BACKENDS, MAC, UUID, FakeHost
+from tests.support.fakehost import BACKENDS, MAC, FakeHost
 from tests.unit.cli.conftest import Xenvm
 from xenvm.host.hyper import VersionInfo
+from xenvm.host.plumbing import watching
 from xenvm.host.xen import hypervisor
 from xenvm.host.xen.access import check_host
-from xenvm.ops import create, monitor
+from xenvm.ops import create, memo, monitor
+from xenvm.types import Domid
 
 OTHER = "99999999-2222-3333-4444-555555555555"
 QUESTIONS = {"domain", "capabilities", "physinfo", "domains"}
@@ -32,17 +34,24 @@ def test_success(world: FakeHost, xenvm: Xenvm, monitors: list[tuple[object, ...
     config = world.file("g.cfg", world.config().encode())
     assert xenvm("create", config) == (0, "", f"Parsing config from {config}\n")
     assert world.hyper.all[1].ran  # type: ignore[index]
-    ((domid, spec, options),) = monitors
-    assert (domid, spec.uuid, options.paused) == (1, UUID, False)  # type: ignore[attr-defined]
+    assert monitors == [(1, "g")]
 
 
-def test_the_monitor_gets_what_was_chosen(world: FakeHost, xenvm: Xenvm, monitors: list[tuple[object, ...]]) -> None:
+def test_what_was_chosen_is_kept(world: FakeHost, xenvm: Xenvm, monitors: list[tuple[object, ...]]) -> None:
     """A guest that reboots comes back with the uuid and the MACs that it had."""
     config = world.file("g.cfg", world.config(uuid=None, vif=["bridge=xenbr0"]).encode())
     assert xenvm("create", "-q", config)[0] == 0
-    spec = monitors[0][1]
-    assert world.store.get(f"{BACKENDS}/vif/1/0/mac") == spec.nics[0].mac.encode()  # type: ignore[attr-defined]
-    assert world.store.children("/vm") == [spec.uuid]  # type: ignore[attr-defined]
+    (uuid,) = world.store.children("/vm")
+    kept = memo.read(world.host, Domid(1), uuid)
+    assert kept is not None and kept.spec.uuid == uuid and kept.watch == "background"
+    assert world.store.get(f"{BACKENDS}/vif/1/0/mac") == (kept.spec.nics[0].mac or "").encode()
+
+
+def test_a_supervisor_spares_the_monitor(world: FakeHost, xenvm: Xenvm, monitors: list[tuple[object, ...]]) -> None:
+    config = world.file("g.cfg", world.config().encode())
+    with watching.Duty(watching.SUPERVISOR):
+        assert xenvm("create", "-q", config)[0] == 0
+    assert monitors == []
 
 
 def test_options(world: FakeHost, xenvm: Xenvm, monitors: list[tuple[object, ...]]) -> None:
@@ -62,7 +71,7 @@ def test_a_dry_run_touches_nothing(world: FakeHost, xenvm: Xenvm) -> None:
     code, out, _ = xenvm("create", "-n", config)
     assert code == 0 and 'name = "g"' in out and "linux,initrd-start" in out
     assert world.traces() == before and {text.split()[0] for _, text in world.hyper.log} <= QUESTIONS
-    assert not world.store.log
+    assert {operation for operation, _ in world.store.log} <= {"READ", "DIRECTORY"}
 
 
 def test_warnings_are_no_errors(world: FakeHost, xenvm: Xenvm) -> None:
@@ -110,7 +119,7 @@ BAD = [
     Bad("maxvcpus", {"vcpus": 4, "maxvcpus": 2}, 6, "`maxvcpus' (2) is less than `vcpus' (4)"),
     Bad("type", {"type": "hvm"}, 6, "`type' cannot be hvm on ARM"),
     Bad("no iommu", {"dtdev": ["/soc/uart"]}, 7, "passthrough needs an IOMMU that Xen drives"),
-    Bad("coredump", {"on_crash": "coredump-restart"}, 6, "on_crash=coredump-restart: xenvm cannot dump cores"),
+    Bad("soft-reset", {"on_crash": "soft-reset"}, 6, "on_crash=soft-reset: Xen on ARM cannot reset a domain softly"),
     Bad("pci", {"pci": ["00:01.0"]}, 6, "`pci' is not possible"),
 ]  # fmt: skip
 

@@ -23,16 +23,18 @@ def test_calls_as_text() -> None:
     domid = hyper.create(REQUEST).domid
     hyper.set_max_mem(domid, KiB(64))
     hyper.set_params(domid, {1: 0x39001})
+    hyper.set_paging_pool(domid, 0x10000)
     hyper.populate(domid, Gfn(0x40000), 0, 1)
-    hyper.fill(domid, Gfn(0x40000), 0, lambda view: None)
+    hyper.fill(domid, Gfn(0x40000), 9, lambda view: None)
     hyper.console_ring(clear=True)
     lines = tracer.lines()
     assert lines[0].startswith("create uuid=01020304-0506-0708-090a-0b0c0d0e0f10 max_vcpus=1")
     assert lines[1:] == [
         "set_max_mem 1 64",
         "set_params 1 1=0x39001",
+        "set_paging_pool 1 0x10000",
         "populate 1 0x40000 0 1",
-        "fill 1 0x40000 0",
+        "fill 1 0x40000 9",
         "console_ring",
     ]
     assert tracer.calls[1].step == ("set_max_mem", 1)

@@ -52,15 +52,16 @@ def test_the_order_of_its_steps(world: FakeHost) -> None:
     end(world)
     assert [text for _, text in world.hyper.log[calls:]] == ["pause 1", "domains", "destroy 1", "domain 1"]
     changes = [f"{op} {path}" for op, path in world.store.log[requests:] if op in ("RM", "WRITE")]
+    assert changes.pop(0) == "WRITE /libxl/1/ending", "who finds what is left knows that it was to go"
     assert changes[: len(ORDER)] == ORDER, "front ends go first, in one transaction: or back ends would wait for them"
     assert changes[len(ORDER) :] == [
         "RM /local/domain/1",
         f"RM /vm/{UUID}",
         *(f"RM {BACKENDS}/{kind}/1" for kind in ("console", "vbd", "vif", "vuart")),
-        "RM /libxl/1",
         *(f"RM {BACKENDS}/{kind}" for kind in ("console", "vbd", "vif")),
         f"RM {BACKENDS}",
         "RM /local/domain/1",
+        "RM /libxl/1",
     ]
 
 

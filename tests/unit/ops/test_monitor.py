@@ -1,4 +1,4 @@
-"""What follows when a guest goes down."""
+"""One guest is watched: in the foreground, and from a process of its own."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.fakehost import BACKENDS, UUID, FakeHost
-from xenvm.errors import ConfigError, HostError, ImageError
+from xenvm.errors import HostError, ImageError
 from xenvm.guest.blueprint import settled
-from xenvm.guest.spec import GuestSpec
 from xenvm.host.hyper import SHUTDOWN_REASONS
 from xenvm.host.open import open_host
-from xenvm.ops import monitor
-from xenvm.ops.create import DEFAULTS, Options
+from xenvm.host.plumbing.watching import Duty
+from xenvm.ops import background, memo, monitor
+from xenvm.ops.create import Options, create
 from xenvm.types import Domid
 
 Death = Callable[[FakeHost], object]
@@ -29,7 +29,7 @@ def gone(domid: int) -> Death:
     return lambda world: world.hyper.destroy(Domid(domid))
 
 
-def watch(world: FakeHost, domid: Domid, spec: GuestSpec, *deaths: Death) -> list[str]:
+def watch(world: FakeHost, domid: Domid, *deaths: Death) -> list[str]:
     """Runs the monitor. Each guest in turn meets its death when the monitor has looked at it."""
     said: list[str] = []
     coming = list(enumerate(deaths, domid))
@@ -39,38 +39,25 @@ def watch(world: FakeHost, domid: Domid, spec: GuestSpec, *deaths: Death) -> lis
             coming.pop(0)[1](world)
 
     world.hyper.on_call["domain"] = looked
-    monitor.watch(world.host, domid, spec, Options(paused=True), said.append)
+    monitor.watch(world.host, domid, said.append)
     assert not coming
     return said
-
-
-@pytest.mark.parametrize(
-    ("reason", "action"),
-    [("poweroff", "destroy"), ("reboot", "restart"), ("crash", "preserve"), ("watchdog", "rename-restart")],
-)
-def test_the_action_of_each_reason(world: FakeHost, reason: str, action: str) -> None:
-    spec = world.spec(on_crash="preserve", on_watchdog="rename-restart")
-    assert monitor.action_for(spec, SHUTDOWN_REASONS.index(reason)) == action
-
-
-def test_an_unknown_reason_is_a_crash(world: FakeHost) -> None:
-    assert monitor.action_for(world.spec(on_crash="preserve"), 99) == "preserve"
 
 
 def test_destroy(world: FakeHost) -> None:
     before = world.traces()
     domid = world.create()
-    assert watch(world, domid, world.spec(), down(1, "poweroff")) == ["domain 1 has shut down, reason 0: destroy"]
+    assert watch(world, domid, down(1, "poweroff")) == ["domain 1 has shut down, reason 0: destroy"]
     assert world.traces() == before
 
 
 def test_restart_again_and_again(world: FakeHost) -> None:
     before = world.traces()
     spec = settled(world.spec(uuid=None, vif=["bridge=xenbr0"]))
-    domid = monitor.create(world.host, spec)
+    domid = create(world.host, spec)
     macs = []
     world.store.on_write(f"{BACKENDS}/vif/*/0/mac", lambda path, value: macs.append(value))
-    said = watch(world, domid, spec, down(1, "reboot"), down(2, "reboot"), down(3, "poweroff"))
+    said = watch(world, domid, down(1, "reboot"), down(2, "reboot"), down(3, "poweroff"))
     assert said == [
         "domain 1 has shut down, reason 1: restart",
         "g is domain 2 now",
@@ -86,20 +73,21 @@ def test_a_restarted_guest_runs_even_if_it_was_created_paused(world: FakeHost) -
     domid = world.create(paused=True)
     ran = []
     world.hyper.on_call["unpause"] = lambda: ran.append(True)
-    watch(world, domid, world.spec(), down(1, "reboot"), down(2, "poweroff"))
+    watch(world, domid, down(1, "reboot"), down(2, "poweroff"))
     assert ran == [True]
 
 
 def test_preserve(world: FakeHost) -> None:
     domid = world.create(on_crash="preserve")
-    watch(world, domid, world.spec(on_crash="preserve"), down(1, "crash"))
+    watch(world, domid, down(1, "crash"))
     assert world.hyper.all[domid].code == 3 and world.store.get("/local/domain/1/name") == b"g"
+    kept = memo.read(world.host, domid, UUID)
+    assert kept is not None and kept.watch == "nobody", "nobody is to look at it again"
 
 
 def test_rename_restart(world: FakeHost) -> None:
-    spec = world.spec(on_crash="rename-restart", disk=None)
-    domid = monitor.create(world.host, spec)
-    watch(world, domid, spec, down(1, "crash"), gone(2))
+    domid = world.create(on_crash="rename-restart", disk=None)
+    watch(world, domid, down(1, "crash"), gone(2))
     aside = (world.store.get("/local/domain/1/name") or b"").decode()
     assert aside.startswith("g-2") and aside.endswith("Z")
     vm = (world.store.get("/local/domain/1/vm") or b"").decode()
@@ -109,11 +97,24 @@ def test_rename_restart(world: FakeHost) -> None:
 
 def test_somebody_else_destroys_it(world: FakeHost) -> None:
     domid = world.create()
-    assert watch(world, domid, world.spec(), gone(1)) == ["domain 1 is gone"]
+    assert watch(world, domid, gone(1)) == ["domain 1 is gone"]
+
+
+def test_one_watcher_only(world: FakeHost) -> None:
+    domid = world.create()
+    with Duty(domid):
+        assert watch(world, domid) == ["domain 1 is watched by another process"]
+
+
+def test_a_guest_of_xl_is_left_alone(world: FakeHost) -> None:
+    domid = world.create()
+    os.unlink(world.folder / f"userdata/userdata-d.1.{UUID}.xenvm")
+    assert watch(world, domid, down(1, "poweroff")) == ["domain 1 is gone"]
+    assert domid in world.hyper.all
 
 
 def test_a_suspended_guest_is_not_down(world: FakeHost) -> None:
-    """Migration and snapshots leave it so for a while."""
+    """It sleeps, until somebody resumes it."""
     domid = world.create()
 
     def resume(world: FakeHost) -> None:
@@ -127,33 +128,26 @@ def test_a_suspended_guest_is_not_down(world: FakeHost) -> None:
     steps: list[Death] = [down(1, "suspend"), resume, down(1, "poweroff")]
     world.hyper.on_call["domain"] = looked
     said: list[str] = []
-    monitor.watch(world.host, domid, world.spec(), DEFAULTS, said.append)
+    monitor.watch(world.host, domid, said.append)
     assert said == ["domain 1 has shut down, reason 0: destroy"]
 
 
 def test_a_restart_that_fails_is_told(world: FakeHost) -> None:
     before = world.traces()
-    spec = world.spec()
     domid = world.create()
     os.unlink(world.kernel)
     with pytest.raises(ImageError, match="Image: no such file"):
-        watch(world, domid, spec, down(1, "reboot"))
+        watch(world, domid, down(1, "reboot"))
     assert world.traces() == before
-
-
-@pytest.mark.parametrize("action", ["coredump-destroy", "coredump-restart", "soft-reset"])
-def test_actions_that_are_not_there(world: FakeHost, action: str) -> None:
-    with pytest.raises(ConfigError, match=rf"g\.cfg:\d+:\d+: on_crash={action}: xenvm cannot dump cores"):
-        monitor.check_actions(world.spec(on_crash=action))
+    assert not world.host.plumbing.watching.notes()
 
 
 # The process.
 
 
 @pytest.fixture
-def log(world: FakeHost, tmp_path: Path) -> Path:
-    world.patch.setattr(monitor, "LOG_FOLDER", str(tmp_path / "log"))
-    return tmp_path / "log" / "xenvm-g.log"
+def log(world: FakeHost) -> Path:
+    return Path(background.LOG_FOLDER) / "xenvm-g.log"
 
 
 def start(world: FakeHost, domid: Domid) -> int:
@@ -161,7 +155,7 @@ def start(world: FakeHost, domid: Domid) -> int:
     pids = []
     fork = os.fork
     world.patch.setattr(os, "fork", lambda: pids.append(fork()) or pids[0])
-    monitor.start(open_host, domid, world.spec(), DEFAULTS)
+    monitor.start(open_host, domid, "g")
     return os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1])
 
 
@@ -195,4 +189,17 @@ def test_no_process_to_be_had(world: FakeHost, log: Path) -> None:
     domid = world.create()
     world.patch.setattr(os, "fork", fork)
     with pytest.raises(HostError, match="g runs as domain 1, but nothing watches it: Resource temporarily"):
-        monitor.start(open_host, domid, world.spec(), DEFAULTS)
+        monitor.start(open_host, domid, "g")
+
+
+def test_a_supervisor_is_seen(world: FakeHost) -> None:
+    assert not monitor.supervised(world.host)
+    with Duty(0):
+        assert monitor.supervised(world.host)
+    assert not monitor.supervised(world.host)
+
+
+def test_what_create_was_told_is_kept(world: FakeHost) -> None:
+    domid = create(world.host, world.spec(), Options(watch="nobody"))
+    kept = memo.read(world.host, domid, UUID)
+    assert kept is not None and kept.watch == "nobody" and kept.spec.uuid == UUID

@@ -52,6 +52,62 @@ def test_a_guest_that_vanishes(guest: FakeHost) -> None:
     power.request(guest.host, [info(guest)], "poweroff")
 
 
+def suspending(world: FakeHost, code: int | None) -> None:
+    """A kernel that takes the request, and suspends if `code` says so."""
+
+    def kernel(path: str, value: bytes | None) -> None:
+        if value == b"suspend":
+            world.store.put(path, "")
+            if code is not None:
+                world.hyper.go_down(Domid(1), code)
+
+    world.store.on_write(CONTROL, kernel)
+
+
+def test_suspend_and_resume(guest: FakeHost) -> None:
+    suspending(guest, power.SUSPENDED)
+    power.suspend(guest.host, info(guest))
+    assert info(guest).shutdown_code == power.SUSPENDED
+    power.resume(guest.host, info(guest))
+    assert not info(guest).shutdown
+    with pytest.raises(DomainError, match="domain 1 is not suspended"):
+        power.resume(guest.host, info(guest))
+
+
+def test_a_guest_that_cannot_suspend(guest: FakeHost) -> None:
+    suspending(guest, None)
+    with pytest.raises(StoreTimeout, match="the guests to go down") as caught:
+        power.suspend(guest.host, info(guest), seconds=0)
+    assert caught.value.__notes__ == ["domain 1 took the request, but its kernel cannot suspend: it goes on running"]
+
+
+def test_a_guest_that_crashes_over_it(guest: FakeHost) -> None:
+    suspending(guest, 3)
+    with pytest.raises(DomainError, match="domain 1 has gone down instead of suspending"):
+        power.suspend(guest.host, info(guest))
+
+
+def test_a_suspend_that_nobody_takes_is_withdrawn(guest: FakeHost) -> None:
+    with pytest.raises(StoreTimeout, match="the suspend to be taken"):
+        power.suspend(guest.host, info(guest), seconds=0)
+    assert guest.store.get(CONTROL) == b""
+
+
+def test_only_a_suspended_guest_can_be_resumed(guest: FakeHost) -> None:
+    guest.hyper.go_down(Domid(1), 1)
+    with pytest.raises(DomainError, match="domain 1 is not suspended"):
+        power.resume(guest.host, info(guest))
+
+
+def test_waiting_until_it_is_gone(guest: FakeHost) -> None:
+    guest.hyper.go_down(Domid(1), 0)
+    power.wait_down(guest.host, [Domid(1)])
+    with pytest.raises(StoreTimeout):
+        power.wait_down(guest.host, [Domid(1)], seconds=0, gone=True)
+    guest.hyper.destroy(Domid(1))
+    power.wait_down(guest.host, [Domid(1)], seconds=0, gone=True)
+
+
 def test_a_guest_that_does_not_listen(guest: FakeHost) -> None:
     with pytest.raises(StoreTimeout, match="the poweroff to be taken; last seen: /local/domain/1/") as caught:
         power.request(guest.host, [info(guest)], "poweroff", seconds=0)

@@ -55,10 +55,9 @@ def attach(
     except BlockingIOError as error:
         raise DeviceError(device, "is already in use by another client") from error
     with lock:
-        pty = _open_pty(tty_path, device)
+        # Raw for good: a pty that echoes would feed the guest its own output.
+        pty = open_terminal(tty_path, device)
         try:
-            # For good: a pty that echoes would feed the guest its own output.
-            _make_raw(pty)
             with RawTerminal(stdin) as terminal:
                 return _Session(pty, stdin, stdout, escape if terminal.is_tty else None).run(stop_fd)
         finally:
@@ -182,6 +181,13 @@ def _show(fd: int, data: bytes) -> bool:
                 raise
             return False
     return True
+
+
+def open_terminal(path: str, device: str) -> int:
+    """Opens what the console daemon said is its pty, without waiting for it ever, and passes every byte as it is."""
+    fd = _open_pty(path, device)
+    _make_raw(fd)
+    return fd
 
 
 def _open_pty(path: str, device: str) -> int:

@@ -66,13 +66,14 @@ class FileLock:
 class HostLock:
     """xl's lock over memory accounting and building: a write lock on the whole file; a context manager."""
 
-    def __init__(self, path: str = XL_LOCK) -> None:
+    def __init__(self, path: str = XL_LOCK, *, wait: bool = True) -> None:
         self.path = path
         self._fd = _open(path, 0o200)
         try:
             # An open-file-description lock conflicts with xl's record lock, and, unlike that, with another thread
             # of this process, and it does not vanish when the file is closed elsewhere in this process.
-            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLKW, _whole_file(fcntl.F_WRLCK))
+            how = fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK
+            fcntl.fcntl(self._fd, how, _whole_file(fcntl.F_WRLCK))
         except BaseException:
             os.close(self._fd)
             raise
@@ -90,9 +91,25 @@ class HostLock:
         self.release()
 
 
-def host_lock(path: str = XL_LOCK) -> HostLock:
-    """Waits for and takes the lock that xl holds while it checks memory and builds a guest."""
-    return HostLock(path)
+def host_lock(path: str = XL_LOCK, *, wait: bool = True) -> HostLock:
+    """Waits for and takes the lock that xl holds while it checks memory and builds a guest; without `wait`, an OSError
+    (EACCES or EAGAIN) if another has it."""
+    return HostLock(path, wait=wait)
+
+
+def claim() -> str:
+    """Names this process, so that whoever finds its unfinished work can tell whether it is still at it."""
+    return f"{os.getpid()} {began('self')}"
+
+
+def began(pid: str, proc: str = "/proc") -> str:
+    """When a process began, in ticks since the machine did (proc_pid_stat(5)); empty if there is none."""
+    try:
+        with open(f"{proc}/{pid}/stat", "rb") as file:
+            # The name comes second, in parentheses, and may have blanks in it.
+            return file.read().rpartition(b")")[2].split()[19].decode()
+    except (OSError, IndexError):
+        return ""
 
 
 def _open(path: str, mode: int) -> int:

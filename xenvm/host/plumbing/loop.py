@@ -27,13 +27,28 @@ _CONFIGURE = 0x4C0A  # Linux 5.8
 _CTL_GET_FREE = 0x4C82
 
 _READ_ONLY = 1
+_DELETED = b" (deleted)"
 _NAME_SIZE = 64
+# Behind the name and its end: text that nobody looks at, by which a device is known as one of ours.
+_MARK, _MARK_AT = b"xenvm", 57
 
 # struct loop_info64: device, inode, rdevice, offset, sizelimit; number, encrypt_type, encrypt_key_size, flags;
 # file_name, crypt_name, encrypt_key; init[2].
 _INFO = struct.Struct("=5Q4I64s64s32s2Q")
 # struct loop_config: fd, block_size, info, reserved[8].
 _CONFIG = struct.Struct(f"=2I{_INFO.size}s64x")
+
+
+class OwnLoop(Value):
+    """A loop device that this toolstack has set up."""
+
+    path: str
+    """``/dev/loopN``."""
+    rdev: int
+    file: str
+    """What it has, as the kernel calls it."""
+    deleted: bool = False
+    """Whether that file has no name any more."""
 
 
 class LoopDevice(Value):
@@ -93,22 +108,37 @@ def detach(node: str, path: str | None = None) -> None:
 
 def backed_by(device: int, inode: int) -> list[LoopDevice]:
     """All loop devices over the file with these ``st_dev`` and ``st_ino``, by whatever name they got it."""
+    found = (_inspect(number) for number in _bound())
+    return [LoopDevice(*seen[:2]) for seen in found if seen is not None and seen[2][:2] == (device, inode)]
+
+
+def own() -> list[OwnLoop]:
+    """All loop devices that this toolstack has set up, by whichever of its programs."""
+    found = []
+    for number in _bound():
+        seen = _inspect(number)
+        if seen is not None and seen[2][9][_MARK_AT:].rstrip(b"\0") == _MARK:
+            name = _backing_file(number)
+            file = name.removesuffix(_DELETED)
+            found.append(OwnLoop(seen[0], seen[1], os.fsdecode(file), file != name))
+    return found
+
+
+def _bound() -> list[int]:
+    """The numbers of the devices that have a file."""
     try:
         names = sorted(name for name in os.listdir(_SYSFS) if name.startswith("loop"))
     except FileNotFoundError:
         return []
-    bound = [int(name[4:]) for name in names if os.path.exists(f"{_SYSFS}/{name}/loop/backing_file")]
-    found = (_inspect(number, device, inode) for number in bound)
-    return [loop for loop in found if loop is not None]
+    return [int(name[4:]) for name in names if os.path.exists(f"{_SYSFS}/{name}/loop/backing_file")]
 
 
-def _inspect(number: int, device: int, inode: int) -> LoopDevice | None:
-    """The loop device of this number if it has that file; None also if it was freed meanwhile."""
+def _inspect(number: int) -> tuple[str, int, tuple[Any, ...]] | None:
+    """Path, device number and status of a loop device; None if it was freed meanwhile."""
     fd = -1
     try:
         fd = _open_node(number, os.O_RDONLY)
-        found = _status(fd)[:2] == (device, inode)
-        return LoopDevice(f"/dev/loop{number}", os.fstat(fd).st_rdev) if found else None
+        return f"/dev/loop{number}", os.fstat(fd).st_rdev, _status(fd)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ENOENT):
             return None
@@ -121,8 +151,9 @@ def _inspect(number: int, device: int, inode: int) -> LoopDevice | None:
 def _has_file(fd: int, path: str) -> bool:
     """Whether this is the device's file, by its inode, or by its name if it was removed or replaced meanwhile."""
     real = os.path.realpath(path)
-    fields, name = _status(fd), _name(real)
-    if fields[9].rstrip(b"\0") == name and (len(name) < _NAME_SIZE - 1 or _full_name(fd) == os.fsencode(real)):
+    fields, name = _status(fd), os.fsencode(real)
+    known = fields[9].partition(b"\0")[0]
+    if known == name or (known and name.startswith(known) and _full_name(fd) == name):
         return True
     try:
         status = os.stat(real)
@@ -132,11 +163,15 @@ def _has_file(fd: int, path: str) -> bool:
 
 
 def _full_name(fd: int) -> bytes:
-    """The path of a device's file as sysfs has it: the ioctl's ends after 63 bytes."""
+    """The path of a device's file as sysfs has it: the ioctl's may be cut."""
+    return _backing_file(os.minor(os.fstat(fd).st_rdev)).removesuffix(_DELETED)
+
+
+def _backing_file(number: int) -> bytes:
     try:
-        with open(f"{_SYSFS}/loop{os.minor(os.fstat(fd).st_rdev)}/loop/backing_file", "rb") as file:
-            return file.read().rstrip(b"\n").removesuffix(b" (deleted)")
-    except FileNotFoundError:
+        with open(f"{_SYSFS}/loop{number}/loop/backing_file", "rb") as file:
+            return file.read().rstrip(b"\n")
+    except OSError:
         return b""
 
 
@@ -218,4 +253,5 @@ def _info(path: str, flags: int) -> bytes:
 
 
 def _name(path: str) -> bytes:
-    return os.fsencode(path)[: _NAME_SIZE - 1]
+    """The name as other programs see it, up to a NUL, and behind it the mark."""
+    return os.fsencode(path)[: _MARK_AT - 1].ljust(_MARK_AT, b"\0") + _MARK

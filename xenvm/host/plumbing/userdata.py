@@ -84,7 +84,7 @@ class UserData:
     def read_config(self) -> str | None:
         """libxl's JSON configuration, None if there is none."""
         data = self.read(CONFIG)
-        return None if data is None else data.split(b"\0", 1)[0].decode("utf-8", "replace")
+        return None if data is None else data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
 
     def write_config(self, json: str) -> None:
         """Records the configuration as JSON; libxl's reader relies on the NUL after it."""

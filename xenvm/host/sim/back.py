@@ -71,6 +71,7 @@ class BackDriver:
     def __init__(
         self, kind: str, store: Store, side: BackSide, make: Callable[[Bus, str], GuestBackend | None]
     ) -> None:
+        self.kind = kind
         self.messages: list[str] = []
         """What went wrong with devices, oldest first, the last few."""
         self._side, self._make = side, make

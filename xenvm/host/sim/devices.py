@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EBUSY, EINVAL, EIO, ENOBUFS, EOPNOTSUPP, EPERM, ESRCH
+from errno import EBUSY, EINVAL, ENOBUFS, EOPNOTSUPP, EPERM, ESRCH
 
 from xenvm.errors import HypercallError
 from xenvm.host import hyper
@@ -28,6 +28,9 @@ class DeviceOperations(DomainOperations):
 
     def alloc_unbound(self, domid: Domid, remote: Domid) -> Port:
         """A port in `domid` that `remote` can bind to."""
+        for who in (domid, remote):
+            if self._get("alloc_unbound", who).dying:
+                raise HypercallError("alloc_unbound", EINVAL, domid=who, detail="the domain is dead")
         return self.channels.alloc_unbound(domid, remote)
 
     def set_params(self, domid: Domid, params: Mapping[int, int]) -> None:
@@ -64,14 +67,14 @@ class DeviceOperations(DomainOperations):
     def bind_irq(self, domid: Domid, irq: int) -> None:
         """Routes a host SPI to the same number in the domain."""
         domain = self._get("bind_pt_irq", domid)
+        if irq not in self.machine.irqs:
+            detail = "dom0 itself has no access to this interrupt"
+            raise HypercallError("bind_pt_irq", EPERM, domid=domid, detail=detail)
         if irq < _FIRST_SPI:
             raise HypercallError("bind_pt_irq", EINVAL, domid=domid, detail="not a shared peripheral interrupt")
         if irq >= _FIRST_SPI + domain.nr_spis or any(irq in other.irqs for other in self.all.values()):
             detail = "the interrupt is in use, or not below 32 + nr_spis"
             raise HypercallError("bind_pt_irq", EBUSY, domid=domid, detail=detail)
-        if irq not in self.machine.irqs:
-            detail = "the host's device tree does not say how the interrupt triggers"
-            raise HypercallError("bind_pt_irq", EIO, domid=domid, detail=detail)
         domain.irqs.add(irq)
 
     def assign_dt_device(self, domid: Domid, path: str) -> None:

@@ -19,6 +19,7 @@ MAGIC = 0xD00DFEED
 MAX_SIZE = 2 << 20
 """Most bytes of a tree that arm64's boot protocol allows."""
 
+_MAX_DEPTH = 64
 _BEGIN, _END_NODE, _PROP, _NOP, _END = 1, 2, 3, 4, 9
 _HEADER = Struct(">10I")
 
@@ -35,7 +36,7 @@ def read_tree(blob: bytes) -> Tree:
     """All nodes with their properties; ValueError if the blob is damaged."""
     try:
         return _read(blob)
-    except (error, IndexError, UnicodeDecodeError) as problem:
+    except (error, IndexError, KeyError, UnicodeDecodeError) as problem:
         raise ValueError(f"damaged device tree: {problem}") from None
 
 
@@ -51,6 +52,8 @@ def _read(blob: bytes) -> Tree:
             name = _text(blob, at)
             at += len(name) + 4 & -4
             path.append(name)
+            if len(path) > _MAX_DEPTH:
+                raise ValueError(f"damaged device tree: nodes nested more than {_MAX_DEPTH} deep")
             tree["/".join(path) or "/"] = {}
         elif token == _PROP:
             size, name_at = unpack_from(">II", blob, at)

@@ -23,6 +23,9 @@ _PLAIN = (
 class SimDomain:
     """The state of a domain; the rules are those of the hypervisor's operations."""
 
+    gpaddr_bits = 40
+    """Width of guest-physical addresses, which is the machine's."""
+
     def __init__(self, domid: Domid, request: CreateRequest, ram: Ram) -> None:
         self.domid, self.request, self.ram = domid, request, ram
         self.gic = request.gic_version
@@ -85,11 +88,12 @@ class SimDomain:
             max_vcpu_id=self.vcpus - 1,
             ssidref=self.request.ssidref,
             cpupool=self.cpupool,
+            gpaddr_bits=self.gpaddr_bits,
         )
 
     def map_ram(self, first: Gfn, order: int, count: int, gpaddr_bits: int) -> int:
         """Puts extents into the address space; how many had page tables and room."""
-        room = max(0, (1 << (gpaddr_bits - 12)) - first) >> order
+        room = max(0, (1 << (_mappable_bits(gpaddr_bits) - 12)) - first) >> order
         fit = min(count, room)
         tables = _tables(first, fit << order, order)
         if len(self.tables | tables) > self.pool:
@@ -147,6 +151,13 @@ def domain_from(domid: Domid, state: dict[str, Any], ram: Ram) -> SimDomain:
     domain.entry = VcpuContext(*state["entry"]) if state["entry"] else None
     domain.hard, domain.soft = ({vcpu: frozenset(cpus) for vcpu, cpus in of} for of in state["affinity"])
     return domain
+
+
+def _mappable_bits(gpaddr_bits: int) -> int:
+    """Page tables reach further than processors, where their root is a single page."""
+    if gpaddr_bits > 42:
+        return 48
+    return max(39, gpaddr_bits)
 
 
 def _tables(first: int, pages: int, order: int) -> set[tuple[int, int]]:

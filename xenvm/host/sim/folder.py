@@ -14,7 +14,7 @@ from xenvm.host.sim.world import World, world_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from xenvm.host.sim.machine import Machine
@@ -57,17 +57,30 @@ class WorldFolder:
             raise
         return fd
 
-    def load(self) -> World:
-        """The world as it was left, or a new one, made of what `machine.json` says."""
+    def load(self, fields: Mapping[str, object] | None = None) -> World:
+        """The world as it was left, or a new one, made of `fields` and what `machine.json` says.
+
+        HostError if it is another one than `fields` say.
+        """
+        wanted = dict(fields or {})
         try:
             with open(self._file(SNAPSHOT), encoding="utf-8") as file:
                 self._text = file.read()
         except FileNotFoundError:
-            return World(self._machine(), ram=self._ram, files=lambda: self.path)
+            return World(self._machine().replace(**wanted), ram=self._ram, files=lambda: self.path)
         state = _parse(self._text, self._file(SNAPSHOT))
         if state.get("format") != _FORMAT:
             raise HostError(f"{self._file(SNAPSHOT)} was written by another version of xenvm: remove {self.path}")
+        self._check(state, wanted)
         return world_from(state, ram=self._ram, files=lambda: self.path)
+
+    def _check(self, state: dict[str, Any], wanted: dict[str, object]) -> None:
+        """A world keeps its machine."""
+        machine = machine_from(state["machine"]).as_dict() if wanted else {}
+        for name, value in wanted.items():
+            if machine[name] != value:
+                there = f"{name}={_shown(machine[name])}"
+                raise HostError(f"the simulated host in {self.path} has {there}, and cannot have {_shown(value)}")
 
     def save(self, world: World) -> None:
         """Writes the snapshot, if anything has changed; whole or not at all."""
@@ -110,6 +123,13 @@ class WorldFolder:
 
     def _file(self, name: str) -> str:
         return os.path.join(self.path, name)
+
+
+def _shown(value: object) -> str:
+    """A field of a machine as a choice has it."""
+    if isinstance(value, tuple):
+        return ("." if all(isinstance(part, int) for part in value) else ",").join(map(str, value))
+    return str(value)
 
 
 def _parse(text: str, path: str) -> dict[str, Any]:

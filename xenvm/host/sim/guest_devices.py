@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xenvm.host.sim.kernel import Kernel
 
 DRIVERS: dict[str, type[GuestFrontend]] = {"vbd": BlockFront, "vif": NetFront}
-"""Kinds of devices that the kernel has a driver for."""
+"""Kinds of devices that a kernel has a driver for, unless it is told otherwise."""
 
 
 class GuestDevices:
@@ -63,19 +63,24 @@ class GuestDevices:
         """Goes on where another object stood."""
         self.pages.restore(state[0])
         for path, saved in state[1].items():
-            end = DRIVERS[path.split("/")[1]](self._bus, path, saved["peer"], saved["remote"])
+            end = self._kernel.drivers[path.split("/")[1]](self._bus, path, saved["peer"], saved["remote"])
             self._register(end)
             end.restore(saved)
             self._bus.adopt(end)
 
+    @property
+    def ends(self) -> dict[str, GuestFrontend]:
+        """All front ends in service, by path, as ``device/vbd/51712``."""
+        return self._bus.ends  # type: ignore[return-value]  # only such are made here
+
     def _fronts(self) -> list[GuestFrontend]:
-        return [*self.disks.values(), *self.nics.values()]
+        return list(self.ends.values())
 
     def _probe(self, bus: Bus, path: str) -> GuestFrontend | None:
         kind = path.split("/")[1]
         behaviour = self._kernel.behaviour
         lacks = {"vbd": behaviour.no_disk_driver, "vif": behaviour.no_net_driver}.get(kind)
-        driver = None if lacks else DRIVERS.get(kind)
+        driver = None if lacks else self._kernel.drivers.get(kind)
         end = driver.probe(bus, path) if driver else None
         if end is not None:
             self._register(end)

@@ -9,14 +9,19 @@ from xenvm.host.sim.folder import WorldFolder, usual_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenbus.client import Store
     from xenbus.server.tape import Tape
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
+    from xenvm.host.sim.behaviour import Behaviour
     from xenvm.host.sim.world import World
 
 RECORD = "XENVM_RECORD"
 """The environment's variable that names a file: all that is asked of the simulated store is recorded there."""
+LOG = "monitor.log"
+"""What became of guests that went down, with the world's time, in its folder."""
 
 
 class SimHost(Host):
@@ -29,6 +34,7 @@ class SimHost(Host):
         self._folder = folder
         self._hyper: Hypervisor = world.hyper
         self._tape: Tape | None = None
+        self._attend: Callable[[Host, Callable[[str], None]], object] | None = None
 
     @property
     def hyper(self) -> Hypervisor:
@@ -49,10 +55,24 @@ class SimHost(Host):
         """Everything else, simulated as well."""
         return self.world.plumbing
 
+    @property
+    def gic(self) -> int | None:
+        """The machine's."""
+        return self.world.hyper.machine.gic
+
     def reconnect(self) -> None:
         """A new connection to the store."""
         self.world.store.close()
         self.world.store = self.world.client()
+
+    def attended(self, attend: Callable[[Host, Callable[[str], None]], object]) -> None:
+        """Has `attend` see to what happened to guests: now, and once more at the end of the command."""
+        self._attend = attend
+        attend(self, self._log)
+
+    def _log(self, text: str) -> None:
+        with open(os.path.join(self.world.files(), LOG), "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"{self.world.now:.1f} {text}\n")
 
     def changed_at(self, path: str) -> float | None:
         """See Host."""
@@ -68,6 +88,9 @@ class SimHost(Host):
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
         try:
+            if self._attend is not None:
+                self.world.settle()
+                self._attend(self, self._log)
             if self._folder is not None:
                 self._folder.save(self.world)
         finally:
@@ -78,11 +101,26 @@ class SimHost(Host):
                 self._folder.close()
 
 
-def open_world(path: str = "", notice: str = "") -> SimHost:
-    """The simulated host in a folder, the user's own one if none is given; waits while another process has it."""
+def _asked(text: str) -> tuple[dict[str, object], Behaviour | None]:
+    from xenvm.host.sim.choice import Choice
+
+    choice = Choice(text)
+    return choice.fields, choice.behaviour
+
+
+def open_world(choice: str = "", notice: str = "") -> SimHost:
+    """The simulated host in a folder, the user's own one if none is given; waits while another process has it.
+
+    `choice` is ``FOLDER?xen=4.17&gic=v2...``, see xenvm.host.sim.choice: what a new world is made of. HostError where
+    the folder has another one.
+    """
+    path, asked, _ = choice.partition("?")
+    fields, behaviour = _asked(choice) if asked else ({}, None)
     folder = WorldFolder(path or usual_folder())
     try:
-        host = SimHost(folder.load(), folder, notice)
+        world = folder.load(fields)
+        world.behaviour = behaviour or world.behaviour
+        host = SimHost(world, folder, notice)
         if output := os.environ.get(RECORD):
             host.record(output)
         return host

@@ -101,3 +101,4 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
         for text, fields in state["domains"].items():
             domid = Domid(int(text))
             self.all[domid] = domain_from(domid, fields, self._ram(domid, fields["written"]))
+            self.all[domid].gpaddr_bits = self.machine.gpaddr_bits

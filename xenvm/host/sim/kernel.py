@@ -12,7 +12,7 @@ from xenvm.host.sim import sides
 from xenvm.host.sim.behaviour import Behaviour, behaviour_of
 from xenvm.host.sim.boot import BootInfo, Panic, boot_log, info_from, look_around
 from xenvm.host.sim.control import Control
-from xenvm.host.sim.guest_devices import GuestDevices
+from xenvm.host.sim.guest_devices import DRIVERS, GuestDevices
 from xenvm.host.sim.hvc import Console
 from xenvm.host.sim.shell import PROMPT, Shell
 
@@ -65,6 +65,8 @@ class Kernel:
         """vCPUs that run."""
         self.pages_owned = 0
         """Pages of RAM, without those that the balloon has given back."""
+        self.drivers = DRIVERS
+        """Its drivers of front ends, by kind of device."""
         self.devices: GuestDevices | None = None
         self._control: Control | None = None
         self._connect, self._clock = connect, clock

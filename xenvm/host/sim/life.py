@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FIRST_RESERVED = 0x7FF0
 _MOST_PAUSES = 255
 _MOST_SPIS = 960
+_CONTEXT_SIZE, _CONTEXT_PC = 352, 0x100
+"""Of struct vcpu_guest_context (arch-arm.h), from 4.16 on."""
 _FIRST_POOL_PAGES = 16
 """What Xen puts into the pool of page tables by itself, up to 4.17."""
 
@@ -46,7 +48,7 @@ class DomainOperations:
         request = CreateRequest("00000000-0000-0000-0000-000000000000", cpus, self.machine.gic)
         dom0 = SimDomain(DOM0, request, Ram())
         dom0.bits, dom0.vcpus, dom0.online, dom0.pauses, dom0.started = 64, cpus, set(range(cpus)), 0, True
-        dom0.tot_pages = dom0.max_pages = pages
+        dom0.tot_pages, dom0.max_pages, dom0.gpaddr_bits = pages, pages, self.machine.gpaddr_bits
         return dom0
 
     def _get(self, operation: str, domid: Domid) -> SimDomain:
@@ -104,7 +106,7 @@ class DomainOperations:
         if pool > self.free_pages:
             raise HypercallError("createdomain", ENOMEM, detail="Xen has no memory left for it")
         domain = SimDomain(domid, request, self._new_ram(domid))
-        domain.pool = pool
+        domain.pool, domain.gpaddr_bits = pool, self.machine.gpaddr_bits
         self.free_pages -= pool
         self.all[domid] = domain
         self.channels.add(domid, request.max_evtchn_port)
@@ -118,11 +120,12 @@ class DomainOperations:
             not 0 <= request.nr_spis <= _MOST_SPIS,
             request.max_grant_version != 1 or request.max_grant_frames == 0,
             request.iommu and not self.machine.iommu,
-            not self.machine.cpupools.get(request.cpupool),
         )
         if any(wrong):
             reason = "too many vCPUs for the GIC, more than 960 SPIs, or passthrough without an IOMMU"
             raise HypercallError("createdomain", EINVAL, detail=reason)
+        if not self.machine.cpupools.get(request.cpupool):
+            raise HypercallError("createdomain", ESRCH, detail="there is no such cpupool")
 
     def _next_domid(self) -> Domid:
         for _ in range(FIRST_RESERVED):
@@ -143,12 +146,14 @@ class DomainOperations:
         self.free_pages += domain.tot_pages - domain.held + domain.pool
         domain.tot_pages, domain.pool = domain.held, 0
         domain.frames.remove(0, 1 << 52)
+        domain.tables.clear()
         if not domain.held:
             self._bury(domain)
         self.on_death(domid)
 
     def _bury(self, domain: SimDomain) -> None:
         del self.all[domain.domid]
+        self.free_pages += domain.pool  # it can still be given one while it is dead
         domain.ram.release()
 
     def hold(self, domain: SimDomain, pages: int) -> None:
@@ -208,8 +213,8 @@ class DomainOperations:
 
     def set_address_size(self, domid: Domid, bits: int) -> None:
         """64 or 32; refused before `set_max_vcpus`, as a real host would not survive it."""
-        domain = self._get("set_address_size", domid)
-        if not domain.vcpus:
+        domain = self.all.get(domid)
+        if domain is None or not domain.vcpus:
             raise HypercallError("set_address_size", EINVAL, domid=domid, detail="set_max_vcpus must come first")
         if domain.tot_pages:
             raise HypercallError("set_address_size", EBUSY, domid=domid, detail="the domain owns memory already")
@@ -232,19 +237,42 @@ class DomainOperations:
         self.free_pages -= pages - domain.pool
         domain.pool = pages
 
-    def set_affinity(self, domid: Domid, vcpu: int, hard: frozenset[int] | None, soft: frozenset[int] | None) -> None:
+    def set_affinity(
+        self,
+        domid: Domid,
+        vcpu: int,
+        hard: frozenset[int] | None,
+        soft: frozenset[int] | None,
+        *,
+        force: bool = False,
+    ) -> None:
         """Where a vCPU may run; None leaves that half alone."""
         if hard is None and soft is None:
             return
-        domain = self._get("setvcpuaffinity", domid)
-        pool = self.machine.cpupools[domain.cpupool]
-        usable = vcpu < domain.vcpus and all(cpus is None or cpus & pool for cpus in (hard, soft))
-        if not usable:
+        domain, name = self._get("setvcpuaffinity", domid), "setvcpuaffinity"
+        if vcpu < domain.request.max_vcpus and not domain.vcpus:
+            raise HypercallError(name, ESRCH, domid=domid, detail="it has no vCPUs yet")
+        every, pool = frozenset(range(self.machine.cpus)), self.machine.cpupools[domain.cpupool]
+        most = (self.machine.cpus + 7) & ~7  # a map has whole bytes
+        known = all(cpu < most for cpus in (hard, soft) for cpu in cpus or ())
+        if vcpu >= domain.vcpus or not known or (hard is not None and not hard & pool):
             detail = "none of these CPUs is in the domain's pool"
-            raise HypercallError("setvcpuaffinity", EINVAL, domid=domid, detail=detail)
-        for kept, cpus in ((domain.hard, hard), (domain.soft, soft)):
-            if cpus is not None:
-                kept[vcpu] = cpus & pool
+            raise HypercallError(name, EINVAL, domid=domid, detail=detail)
+        if hard is not None:
+            domain.hard[vcpu] = hard & pool
+        if soft is not None:
+            domain.soft[vcpu] = soft & every
+
+    def registers(self, domid: Domid, vcpu: int) -> bytes | None:
+        """The struct vcpu_guest_context of a vCPU: only where it started is known of a simulated one."""
+        domain = self._get("getvcpucontext", domid)
+        if vcpu not in domain.online:
+            return None
+        context = bytearray(_CONTEXT_SIZE)
+        context[0] = 1
+        if domain.entry is not None and not vcpu:
+            context[_CONTEXT_PC : _CONTEXT_PC + 8] = domain.entry.pc.to_bytes(8, "little")
+        return bytes(context)
 
     def set_entry(self, domid: Domid, context: VcpuContext) -> None:
         """Sets the registers of vCPU 0 and puts it online."""

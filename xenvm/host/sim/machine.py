@@ -34,6 +34,8 @@ class Machine(Value):
     """Shared interrupts that domain 0 may give away."""
     dt_devices: tuple[str, ...] = ()
     """Paths of devices that are behind the IOMMU, and marked for guests."""
+    bridges: tuple[str, ...] = ()
+    """The bridges that are there; none: any that a configuration names."""
 
     @property
     def version(self) -> XenVersion:

@@ -59,6 +59,11 @@ class Ram:
                 self._shown.add(first, first + count)
             return view
 
+    def read(self, first: Gfn, count: int) -> bytes:
+        """A copy of frames in whatever slabs; those that nobody has written to are zero, and stay so."""
+        with self._lock:
+            return b"".join(bytes(self._view(start, size)) for start, size in self.pieces(first, count))
+
     def pieces(self, first: Gfn, count: int) -> Iterator[tuple[Gfn, int]]:
         """A range of frames, cut where slabs end."""
         end = first + count

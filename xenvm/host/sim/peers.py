@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from xenvm.host.sim.back import BackDriver
 from xenvm.host.sim.back_block import block_driver
 from xenvm.host.sim.back_net import NetDriver
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
 def kernel(world: World, domid: Domid, state: Any) -> Kernel:
     """The kernel of a guest. What its command line says of its behaviour comes before what the world says."""
     made = Kernel(world.guest_side(domid), lambda: world.guest_client(domid), world.clock, world.behaviour)
+    made.drivers = {**made.drivers, **world.drivers}
     if state:
         made.restore(state)
     return made
@@ -28,7 +27,7 @@ def kernel(world: World, domid: Domid, state: Any) -> Kernel:
 
 def console_daemon(world: World, state: Any) -> Consoled:
     """xenconsoled; its logs lie in the folder ``console`` of the world."""
-    daemon = Consoled(world.peer_client(), world.back_side(), lambda: os.path.join(world.files(), "console"))
+    daemon = Consoled(world.peer_client(), world.back_side(), world.consoles)
     daemon.trouble = world.faults.of("console")
     if state:
         daemon.restore(state)

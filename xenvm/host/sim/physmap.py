@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, EPERM
+from errno import EFAULT, EINVAL, EPERM, ESRCH
 
 from xenvm.errors import HypercallError
 from xenvm.host.sim.life import DomainOperations
 from xenvm.host.sim.memory import Window
-from xenvm.types import PAGE_SIZE, Domid, Gfn
+from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,16 +39,30 @@ class MemoryOperations(DomainOperations):
     def map_foreign(self, domid: Domid, first: Gfn, count: int) -> Window:
         """Maps `count` pages of a domain from `first` on, writable, all or none."""
         domain = self._get("map_foreign", domid)
+        if domid == DOM0:
+            raise HypercallError("map_foreign", ESRCH, domid=domid, detail="domain 0 cannot map itself")
         if not domain.frames.covers(first, first + count):
             raise HypercallError("map_foreign", EINVAL, domid=domid, detail="not all of these frames are RAM")
         self.hold(domain, count)
         return Window(domain.ram, first, count, lambda: self.let_go(domain, count))
 
+    def read_ram(self, domid: Domid, first: Gfn, count: int) -> list[tuple[Gfn, bytes]]:
+        """Copies those of `count` pages from `first` on that the domain has, as runs."""
+        domain, at, end = self._get("map_foreign", domid), int(first), first + count
+        runs = []
+        for gap, behind in [*domain.frames.missing(first, end), (end, end)]:
+            if at < gap:
+                runs.append((Gfn(at), domain.ram.read(Gfn(at), gap - at)))
+            at = behind
+        return runs
+
     def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
         """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page."""
         domain, count = self._get("map_foreign", domid), -(-size // PAGE_SIZE)
-        if size and not domain.frames.covers(first, first + count):
-            raise HypercallError("map_foreign", EINVAL, domid=domid, detail="not all of these frames are RAM")
+        if not size or domain.dying:
+            raise HypercallError("map_foreign", EINVAL, domid=domid, detail="there is nothing to fill")
+        if not domain.frames.covers(first, first + count):
+            raise HypercallError("grant_copy", EFAULT, domid=domid, detail="not all of these frames are RAM")
         domain.ram.fill(first, size, read_into)
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
@@ -57,9 +71,11 @@ class MemoryOperations(DomainOperations):
 
     def seed_grants(self, domid: Domid, entries: Mapping[int, tuple[Domid, Gfn]]) -> None:
         """Writes entries of the domain's grant table: reference (0..511) -> (who may map, which frame)."""
-        table = self._get("map_resource", domid).grants
+        domain = self._get("map_resource", domid)
+        if domain.dying:
+            raise HypercallError("map_resource", EINVAL, domid=domid, detail="the domain is dead")
         for ref, (to, gfn) in entries.items():
-            table.seed(ref, to, gfn)
+            domain.grants.seed(ref, to, gfn)
 
     def allow_iomem(self, domid: Domid, start: int, count: int) -> None:
         """Lets the domain have host pages mapped."""

@@ -10,7 +10,7 @@ import os
 
 from xenbus.request import Write
 from xenvm.errors import DeviceError, WaitTimeout
-from xenvm.host.plumbing import block, scripts
+from xenvm.host.plumbing import block, consolelog, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.loop import LoopDevice
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
     from xenvm.host.sim.health import Health, Survey
+    from xenvm.host.sim.leftovers import Leftovers, Processes
 
 _LOOP_MAJOR = 7
 _LOOPS = "/dev/simloop"
@@ -37,13 +38,37 @@ _REUSE_SECONDS = 60.0
 class SimPlumbing:
     """All of it, over the state that outlives a process."""
 
-    def __init__(self, store: Callable[[], Store], clock: Callable[[], float], folder: Callable[[], str]) -> None:
-        """`store` gives a connection of domain 0, `folder` where the files of domains may lie."""
-        self.locks, self.bridge = Locks(), Bridge(clock)
-        self.block, self.scripts = Block(), Scripts(store)
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        clock: Callable[[], float],
+        folder: Callable[[], str],
+        bridges: tuple[str, ...],
+        consoles: Callable[[], str],
+    ) -> None:
+        """`store` gives a connection of domain 0, `folder` where the files of domains may lie, `consoles` where the
+        console daemon writes its logs."""
+        self.locks, self.bridge = Locks(), Bridge(clock, bridges)
+        self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
+        self.watching, self.consolelog = Watching(), ConsoleLogs(consoles)
+        self._folder = folder
         self.console: Console
         """The console client; the world puts it in."""
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What programs that died have left."""
+        from xenvm.host.sim.leftovers import Leftovers
+
+        return Leftovers(self.block, self._folder)
+
+    @property
+    def processes(self) -> Processes:
+        """Who holds what."""
+        from xenvm.host.sim.leftovers import Processes
+
+        return Processes()
 
     def state(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -76,9 +101,13 @@ class NoFileLock(FileLock):
 class Locks:
     """See xenvm.host.plumbing.locks."""
 
-    def host_lock(self) -> HostLock:
+    def host_lock(self, *, wait: bool = True) -> HostLock:
         """The lock over memory and building."""
         return NoHostLock()
+
+    def claim(self) -> str:
+        """Names this process; no other is at work in its world meanwhile."""
+        return str(os.getpid())
 
 
 class Block:
@@ -123,6 +152,10 @@ class Block:
         if self.loops.get(node, ("", False))[0] == os.path.realpath(path):
             del self.loops[node]
 
+    def number(self, node: str) -> int:
+        """The device number of a loop device."""
+        return _number(node)
+
     def _new_loop(self, path: str, readonly: bool) -> LoopDevice:
         if not os.access(path, os.R_OK if readonly else os.R_OK | os.W_OK):
             raise DeviceError(path, "cannot be opened: Permission denied")
@@ -147,10 +180,10 @@ def _number(node: str) -> int:
 
 
 class Bridge:
-    """See xenvm.host.plumbing.bridge: whatever bridge a configuration names is there."""
+    """See xenvm.host.plumbing.bridge: whatever bridge a configuration names is there, unless `names` says which."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], names: tuple[str, ...] = ()) -> None:
+        self._clock, self._names = clock, names
         self.interface_exists: Callable[[str], bool] = lambda name: True
         """Whether the back end of a vif has made its interface."""
         self.wait: Callable[[float], object] = lambda left: None
@@ -164,7 +197,10 @@ class Bridge:
             raise DeviceError(device, f"the bridge {name or _BRIDGE} does not exist")
         if name.strip() != name or "/" in name or len(os.fsencode(name)) > 15:
             raise DeviceError(device, f"the bridge {name} does not exist")
-        return name or _BRIDGE
+        name = name or min(self._names, default=_BRIDGE)
+        if self._names and name not in self._names:
+            raise DeviceError(device, f"the bridge {name} does not exist")
+        return name
 
     def add(
         self, interface: str, bridge: str, *, device: str, mtu: int | None = None, vifname: str | None = None
@@ -224,6 +260,14 @@ class Scripts:
         """There is nothing to give back."""
 
 
+class VifScript:
+    """See xenvm.host.plumbing.vifscript: this host filters nothing, and nobody has put hooks there."""
+
+    def needs_script(self, bridge: str, ip: str | None) -> str | None:
+        """Why a vif needs the script, or None."""
+        return "its addresses are restricted by ip=" if ip else None
+
+
 class Domids:
     """See xenvm.host.plumbing.domids: the history is the world's own."""
 
@@ -252,3 +296,48 @@ class UserDatas:
     def UserData(self, domid: Domid, uuid: str) -> UserData:
         """The files of one domain."""
         return UserData(domid, uuid, self._folder())
+
+
+class Watching:
+    """See xenvm.host.plumbing.watching: whoever has the world has all of it."""
+
+    def __init__(self) -> None:
+        self._notes: dict[str, str] = {}
+
+    def Duty(self, number: int) -> NoFileLock:
+        """No lock."""
+        return NoFileLock()
+
+    def on_duty(self, number: int) -> bool:
+        """There is nobody else."""
+        return False
+
+    def note(self, uuid: str, text: str) -> None:
+        """Keeps what is to become of a guest, for as long as this process lasts."""
+        self._notes[uuid] = text
+
+    def notes(self) -> dict[str, str]:
+        """Every guest's note."""
+        return dict(self._notes)
+
+    def forget(self, uuid: str) -> None:
+        """Removes one."""
+        self._notes.pop(uuid, None)
+
+
+class ConsoleLogs:
+    """See xenvm.host.plumbing.consolelog: the daemon of this world always logs."""
+
+    def __init__(self, folder: Callable[[], str]) -> None:
+        self._folder = folder
+
+    def begin(self, name: str) -> None:
+        """Marks where a guest's output begins."""
+        consolelog.begin(name, self._folder())
+
+    def capture(self, domid: Domid, name: str, tty: str, since: float) -> None:
+        """Nothing is left to be captured."""
+
+    def find(self, name: str) -> consolelog.Log | None:
+        """The log of a name."""
+        return consolelog.find(name, self._folder())

@@ -24,10 +24,11 @@ from xenvm.types import Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from xenbus.client import Store
+    from xenvm.host.sim.front import GuestFrontend
     from xenvm.host.sim.hypervisor import RamMaker
     from xenvm.host.sim.sides import Peer
 
@@ -48,6 +49,9 @@ def _in_memory(_domid: Domid, _written: object) -> Ram:
 
 class World:
     """One simulated host; for one thread, apart from SimHypervisor.fill."""
+
+    drivers: Mapping[str, type[GuestFrontend]] = {}
+    """Drivers of front ends that kernels get instead of their own, by kind of device."""
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class World:
         """Gives the folder where this world's files lie."""
         self.behaviour = Behaviour()
         """How guests behave that start from now on."""
-        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata)
+        self.plumbing = SimPlumbing(lambda: self.store, self.clock, self._userdata, machine.bridges, self.consoles)
         self.plumbing.bridge.wait = self.idle
         self._connect()
         self.kernels: dict[Domid, Peer] = {}
@@ -230,6 +234,10 @@ class World:
             *((f"/local/pool/{number}/name", f"Pool-{number}") for number in self.hyper.cpupools()),
         ):
             self.store.write(path, value)
+
+    def consoles(self) -> str:
+        """The folder of the console daemon's logs."""
+        return os.path.join(self.files(), "console")
 
     def _userdata(self) -> str:
         path = os.path.join(self.files(), "userdata")

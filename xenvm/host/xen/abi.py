@@ -6,7 +6,7 @@ the interface number, selects a layout: domctl 0x17 stands for three of them.
 
 from __future__ import annotations
 
-from struct import pack, pack_into, unpack_from
+from struct import calcsize, pack, pack_into, unpack_from
 
 from xenbus.value import Value
 from xenvm.errors import UnsupportedError
@@ -199,6 +199,11 @@ def encode_entry(layout: Layout, entry: VcpuContext) -> bytes:
     zeros = (0,) * 8
     shape = _CONTEXT if layout.wide_psr else _CONTEXT_OLD
     return pack(shape, 1, *arguments, entry.pc, psr, *zeros, ENTRY_SCTLR, 0, 0, 0)
+
+
+def context_size(layout: Layout) -> int:
+    """Bytes of struct vcpu_guest_context."""
+    return calcsize(_CONTEXT if layout.wide_psr else _CONTEXT_OLD)
 
 
 def uuid_bytes(text: str) -> bytes:

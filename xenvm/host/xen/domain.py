@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOSYS, ESRCH
+from errno import EINVAL, ENODATA, ENOSYS, ESRCH
 from struct import pack, unpack_from
 
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import Created, CreateRequest, DomainInfo, VcpuContext, VcpuInfo
-from xenvm.host.xen.abi import DOMCTL_BODY, decode_created, decode_info, encode_createdomain, encode_entry
+from xenvm.host.xen.abi import DOMCTL_BODY, context_size, decode_created, decode_info, encode_createdomain, encode_entry
 from xenvm.host.xen.buffers import DATA, DATA_SIZE
 from xenvm.host.xen.calls import SCHED_OP
 from xenvm.host.xen.host import HostOperations, cpu_map, cpu_set
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 _GETDOMAININFOLIST = 6  # a sysctl
 _DESTROYDOMAIN, _PAUSEDOMAIN, _UNPAUSEDOMAIN, _GETDOMAININFO, _SETVCPUAFFINITY = 2, 3, 4, 5, 9
-_SHADOW_OP, _MAX_MEM, _SETVCPUCONTEXT, _GETVCPUINFO, _MAX_VCPUS = 10, 11, 12, 14, 15
+_SHADOW_OP, _MAX_MEM, _SETVCPUCONTEXT, _GETVCPUCONTEXT, _GETVCPUINFO, _MAX_VCPUS = 10, 11, 12, 13, 14, 15
 _GETVCPUAFFINITY, _RESUMEDOMAIN, _SET_ADDRESS_SIZE, _SET_PAGING_MEMPOOL_SIZE = 25, 27, 35, 86
 _REMOTE_SHUTDOWN = 4  # a sched_op
 _SET_ALLOCATION = 31  # a shadow_op
-_HARD, _SOFT = 1, 2
+_HARD, _SOFT, _FORCE = 1, 2, 4
 _MIB = 1 << 20
 
 
@@ -150,11 +150,20 @@ class DomainOperations(HostOperations):
         hard, soft = (cpu_set(buffer.get(size, DATA + at)) for at in (0, size))
         return VcpuInfo(number, online, blocked, running, cpu_time, cpu, hard, soft)
 
-    def set_affinity(self, domid: Domid, vcpu: int, hard: frozenset[int] | None, soft: frozenset[int] | None) -> None:
-        """Where a vCPU may run; None leaves that half alone."""
+    def set_affinity(
+        self,
+        domid: Domid,
+        vcpu: int,
+        hard: frozenset[int] | None,
+        soft: frozenset[int] | None,
+        *,
+        force: bool = False,
+    ) -> None:
+        """Where a vCPU may run; None leaves that half alone. `force` ends a pinning for a moment by dom0's kernel."""
         flags = (0 if hard is None else _HARD) | (0 if soft is None else _SOFT)
         if not flags:
             return
+        flags |= _FORCE if force else 0
         name = "setvcpuaffinity"
         size = self._cpumap_size()
         with self._calls.buffer() as buffer:
@@ -170,6 +179,17 @@ class DomainOperations(HostOperations):
         hard, soft = buffer.data, buffer.data + size
         body = pack("<IIQI4xQI", vcpu, flags, hard, size * 8, soft, size * 8)
         self._domctl(name, cmd, domid, body, buffer)
+
+    def registers(self, domid: Domid, vcpu: int) -> bytes | None:
+        """The struct vcpu_guest_context of a vCPU, as this Xen has it; None of one that was never online."""
+        size = context_size(self._layout)
+        with self._calls.buffer() as buffer:
+            where = buffer.put(bytes(size), DATA)
+            result = self._ask_domctl(_GETVCPUCONTEXT, domid, pack("<I4xQ", vcpu, where), buffer)
+            if result == -ENODATA:
+                return None
+            checked(result, "getvcpucontext", domid)
+            return buffer.get(size, DATA)
 
     def set_entry(self, domid: Domid, context: VcpuContext) -> None:
         """Sets the registers of vCPU 0 and puts it online."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from _weakref import ref  # weakref itself is more to load than this whole package
-from ctypes import byref, c_char, c_void_p, get_errno, memmove
+from ctypes import byref, c_char, c_int, c_void_p, get_errno, memmove, string_at
+from errno import ESRCH
 from os import strerror
 from struct import pack
 
@@ -16,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_READ_WRITE = 3
+_READ, _READ_WRITE = 1, 3
 _PRIVATE_FIXED_ANONYMOUS_NORESERVE = 0x02 | 0x10 | 0x20 | 0x4000
 _MMAP_FAILED = c_void_p(-1).value
 _RESOURCE_GRANT_TABLE, _SHARED_TABLE = 1, 0
@@ -38,6 +39,22 @@ class ForeignMemory:
         if address is None:
             checked(-get_errno(), "map_foreign", domid)
         return ForeignMapping(self, address, count)
+
+    def read(self, domid: Domid, first: Gfn, count: int) -> list[tuple[Gfn, bytes]]:
+        """Copies those of `count` pages from `first` on that the domain has, as runs of contiguous ones."""
+        frames, errors = pack(f"<{count}Q", *range(first, first + count)), (c_int * count)()
+        address = self._library.xenforeignmemory_map(self._handle, domid, _READ, count, frames, byref(errors))
+        if address is None:
+            checked(-get_errno(), "map_foreign", domid)
+        try:
+            if -ESRCH in errors:
+                checked(-ESRCH, "map_foreign", domid)
+            return [
+                (Gfn(first + start), string_at(address + start * PAGE_SIZE, (end - start) * PAGE_SIZE))
+                for start, end in _runs(list(errors))
+            ]
+        finally:
+            self.unmap(address, count)
 
     def unmap(self, address: int, count: int) -> None:
         """Gives `count` pages back."""
@@ -61,6 +78,16 @@ class ForeignMemory:
         handle, self._handle = self._handle, None
         if handle is not None:
             self._library.xenforeignmemory_close(handle)
+
+
+def _runs(errors: list[int]) -> list[tuple[int, int]]:
+    """Where there are none: first, and the first behind."""
+    edges = [at for at in range(len(errors) + 1) if _is_there(errors, at) != _is_there(errors, at - 1)]
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _is_there(errors: list[int], at: int) -> bool:
+    return 0 <= at < len(errors) and not errors[at]
 
 
 class GrantTable:

@@ -63,6 +63,10 @@ class MemoryOperations(Operations):
         """Maps `count` pages of a domain from `first` on, writable, all or none (EINVAL: not RAM; ESRCH)."""
         return self._foreign().map(domid, first, count)
 
+    def read_ram(self, domid: Domid, first: Gfn, count: int) -> list[tuple[Gfn, bytes]]:
+        """Copies those of `count` pages from `first` on that the domain has, as runs."""
+        return self._foreign().read(domid, first, count)
+
     def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
         """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page.
 

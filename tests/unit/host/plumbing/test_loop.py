@@ -61,7 +61,7 @@ def test_configures_in_one_step(driver: Driver, image: Path) -> None:
     _, block_size, info = loop._CONFIG.unpack(driver.arguments[loop._CONFIGURE])
     fields = loop._INFO.unpack(info)
     assert (block_size, fields[8]) == (0, loop._READ_ONLY)
-    assert fields[9].rstrip(b"\0") == os.fsencode(image)[:63]
+    assert fields[9].split(b"\0")[0] == os.fsencode(image)[:56]
 
 
 def test_configures_in_two_steps_on_an_old_kernel(driver: Driver, image: Path) -> None:
@@ -224,3 +224,19 @@ def test_real_device_over_a_replaced_file_is_freed(attached: loop.LoopDevice, im
     image.write_bytes(b"")
     loop.detach(attached.path, str(image))
     assert loop.backed_by(status.st_dev, status.st_ino) == []
+
+
+def test_real_devices_of_ours_are_known(attached: loop.LoopDevice, image: Path) -> None:
+    """Those that another program has set up are not, however alike."""
+    known = [own for own in loop.own() if own.path == attached.path]
+    assert known == [loop.OwnLoop(attached.path, attached.rdev, str(image), False)]
+    image.unlink()
+    (own,) = (own for own in loop.own() if own.path == attached.path)
+    assert (own.file, own.deleted) == (str(image), True)
+    image.write_bytes(b"")
+
+
+def test_the_mark_is_out_of_sight() -> None:
+    name = loop._name("/srv/" + "x" * 100)
+    assert len(name) < loop._NAME_SIZE and name.partition(b"\0")[0] == b"/srv/" + b"x" * 51
+    assert loop._name("/a").partition(b"\0")[0] == b"/a"

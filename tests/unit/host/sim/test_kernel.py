@@ -245,6 +245,15 @@ def test_what_a_kernel_needs_of_its_tree(live: PeerWorld, old: bytes, new: bytes
         look_around(machine)
 
 
+def test_a_ramdisk_that_is_not_in_memory(live: PeerWorld) -> None:
+    machine = Machine(live, _paused(live))
+    found = look_around(machine).initrd
+    assert found is not None
+    machine.change(found[0].to_bytes(8, "big"), (found[0] + (1 << 32)).to_bytes(8, "big"))
+    with pytest.raises(Panic, match=r"initrd 0x1.* not in memory"):
+        look_around(machine)
+
+
 def test_what_a_kernel_learns(live: PeerWorld) -> None:
     info = look_around(Machine(live, _paused(live)))
     assert info.pages == 64 << 8 and info.cpus == (0,) and info.xen == "4.20"

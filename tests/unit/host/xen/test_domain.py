@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from errno import EBUSY, EINVAL, ENOENT, ENOMEM, ENOSYS, ESRCH
+from errno import EBUSY, EINVAL, ENODATA, ENOENT, ENOMEM, ENOSYS, ESRCH
 from struct import pack, unpack_from
 
 import pytest
@@ -244,6 +244,30 @@ def test_set_affinity(hyper: XenHypervisor, fake: FakeCalls, hard, soft, flags: 
     data = fake.BASE + DATA
     assert fake.messages(DOMCTL, 9) == [domctl(fake, 9, 5, pack("<IIQQQQ", 1, flags, data, 16, data + 2, 16))]
     assert fake.read(data, 4) == maps
+
+
+def test_an_affinity_by_force(hyper: XenHypervisor, fake: FakeCalls) -> None:
+    fake.answers[SYSCTL, 3] = physinfo(last_cpu=8)
+    hyper.set_affinity(5, 1, frozenset({0}), None, force=True)
+    data = fake.BASE + DATA
+    assert fake.messages(DOMCTL, 9) == [domctl(fake, 9, 5, pack("<IIQQQQ", 1, 5, data, 16, data + 2, 16))]
+
+
+@pytest.mark.parametrize(("minor", "size"), [(14, 344), (17, 352)])
+def test_registers(minor: int, size: int) -> None:
+    fake = FakeCalls((4, minor))
+    hyper = open_on(fake)
+
+    def context(memory: memoryview, at: int, _last: int) -> int:
+        memory[at + DATA : at + DATA + size] = bytes([7]) * size
+        return 0
+
+    fake.answers[DOMCTL, 13] = in_turn(context, -ENODATA, -ESRCH)
+    assert hyper.registers(5, 1) == bytes([7]) * size
+    assert fake.messages(DOMCTL, 13) == [domctl(fake, 13, 5, pack("<I4xQ", 1, fake.BASE + DATA))]
+    assert hyper.registers(5, 2) is None
+    with pytest.raises(HypercallError, match="getvcpucontext for domain 5: ESRCH"):
+        hyper.registers(5, 3)
 
 
 def test_no_affinity_at_all_asks_nothing(hyper: XenHypervisor, fake: FakeCalls) -> None:

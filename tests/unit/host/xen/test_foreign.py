@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import ctypes
 import io
-from errno import EINVAL, EOPNOTSUPP
+from errno import EINVAL, EOPNOTSUPP, ESRCH
 from struct import pack, unpack
 
 import pytest
@@ -68,6 +68,41 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Library:
     library = Library()
     monkeypatch.setattr(libs, "xenforeignmemory", lambda: library)
     return library
+
+
+def test_pages_around_holes(library: Library) -> None:
+    def mapped(handle: int, domid: int, prot: int, count: int, frames: bytes, errors: object) -> int:
+        assert (handle, domid, prot, unpack(f"<{count}Q", frames)) == (7, 5, 1, tuple(range(0x40000, 0x40006)))
+        errors._obj[:] = [-EINVAL, 0, 0, -EINVAL, 0, -EINVAL]  # type: ignore[attr-defined]
+        address = library.mmap(count)
+        for page in range(count):
+            ctypes.memset(address + page * 4096, page, 4096)
+        return address
+
+    library.xenforeignmemory_map = mapped  # type: ignore[method-assign,assignment]
+    runs = ForeignMemory().read(5, 0x40000, 6)
+    assert runs == [(0x40001, b"\1" * 4096 + b"\2" * 4096), (0x40004, b"\4" * 4096)]
+    assert library.living == {}
+
+
+def test_pages_of_nobody(library: Library) -> None:
+    """It is told for each page."""
+    plain = library.xenforeignmemory_map
+
+    def mapped(*arguments: object) -> int | None:
+        arguments[-1]._obj[:] = [-ESRCH] * 6  # type: ignore[attr-defined]
+        return plain(*arguments)  # type: ignore[arg-type]
+
+    library.xenforeignmemory_map = mapped  # type: ignore[method-assign,assignment]
+    with pytest.raises(HypercallError, match="map_foreign for domain 5: ESRCH"):
+        ForeignMemory().read(5, 0x40000, 6)
+    assert library.living == {}
+
+
+def test_pages_that_cannot_be_mapped(library: Library) -> None:
+    library.errno = EINVAL
+    with pytest.raises(HypercallError, match="map_foreign for domain 5: EINVAL"):
+        ForeignMemory().read(5, 0x40000, 6)
 
 
 def test_a_window_shows_the_pages(library: Library) -> None:

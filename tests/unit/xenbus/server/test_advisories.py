@@ -293,3 +293,15 @@ def test_xsa_484_a_reset_inside_a_transaction(guest: Guest) -> None:
     assert five.raw(wire.RESET_WATCHES, b"\0", tx) == OK
     assert five.read("x", tx) == "ENOENT"
     assert five.write("x") == OK
+
+
+def test_xsa_416_nothing_is_kept_for_each_reply_that_waits(engine: Engine, guest: Guest) -> None:
+    five = guest(5)
+    domain = engine.domains.find(5)
+    assert domain
+    request = wire.pack(wire.READ, 1, 0, b"x\0")
+    five.connection.feed(request * 5000)
+    assert domain.outstanding <= 20 and five.connection.blocked
+    while five.connection.pending:
+        five.connection.take()
+    assert (domain.outstanding, domain.buffers) == (0, 0)

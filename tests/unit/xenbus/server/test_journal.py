@@ -211,3 +211,22 @@ def test_another_file_is_not_touched(tmp_path: Path, text: bytes) -> None:
 def test_a_path_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="none/state"):
         Journal(str(tmp_path / "none/state"), Engine())
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (b"x", b"", b"n0\0"),
+        (b"/a/b", b"", b"n0\0"),
+        (b"/a/", b"", b"n0\0"),
+        (b"", b"", b"n0\0"),
+        (b"/", None, b""),
+        (b"@releaseDomain", None, b""),
+        (b"/a", b"", b"?\0"),
+        (b"@unknown", b"", b"n0\0"),
+    ],
+)
+def test_a_record_without_sense_is_refused(tmp_path: Path, entry: tuple[bytes, bytes | None, bytes]) -> None:
+    (tmp_path / "state").write_bytes(MAGIC + module.record([(b"/", b"", b"n0\0")]) + module.record([entry]))
+    with pytest.raises(ServerError, match="is no store that a server has written"):
+        Kept(tmp_path / "state")

@@ -1,0 +1,113 @@
+"""What follows when guests go down by themselves: with a supervisor, without one, and with one that is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.dom0 import Dom0
+
+LOG = "/root/supervise.log"
+DUMPS = "/var/lib/xen/dump"
+
+# One line for each look at the list that has no guest of this name, until the file goes.
+_GAPS = """
+touch /root/looking
+n=0
+while [ -e /root/looking ]; do
+    xenvm list | grep -q "^$1 " || echo gap
+    n=$((n+1))
+done
+echo "looks $n"
+"""
+
+# How many cores there are; of the first, how many pages it has, and whether the kernel's own log is in them.
+_LOOK_INTO_CORE = """
+import mmap, os, struct, sys
+cores = os.listdir(sys.argv[1])
+with open(os.path.join(sys.argv[1], cores[0]), 'rb') as file:
+    core = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+headers, = struct.unpack_from('<Q', core, 40)
+at, size = struct.unpack_from('<QQ', core, headers + 4 * 64 + 24)
+print(len(cores), size // 4096, core.find(b'panic=1 guest.crash', at, at + size) > 0)
+"""
+
+
+class Supervisor:
+    """`xenvm supervise` in dom0."""
+
+    def __init__(self, dom0: Dom0) -> None:
+        self.dom0 = dom0
+        self.pid = ""
+
+    def start(self) -> None:
+        self.dom0.ok(f": >{LOG}")
+        self.pid = self.dom0.ok(f"setsid nohup xenvm supervise </dev/null >>{LOG} 2>&1 & echo $!").strip()
+        self.says("watching the guests")
+
+    def says(self, pattern: str) -> str:
+        return self.dom0.log(LOG, pattern)
+
+    def kill(self) -> None:
+        self.dom0.run(f"kill -9 {self.pid}")
+
+
+@pytest.fixture
+def supervisor(clean: Dom0) -> Iterator[Supervisor]:
+    one = Supervisor(clean)
+    try:
+        yield one
+    finally:
+        one.kill()
+
+
+def test_a_supervisor_that_dies_meanwhile(clean: Dom0, supervisor: Supervisor) -> None:
+    """Guests that power off and reboot by themselves; the second is seen in the list all the time."""
+    # Its own monitor lives, and is left to it; that of the other dies.
+    own = clean.config("own", cmdline="console=hvc0 guest.poweroff")
+    lost = clean.config("lost", cmdline="console=hvc0 guest.poweroff")
+    for config in (own, lost):
+        clean.xenvm("create", "-p", config)
+    clean.ok("kill -9 $(pgrep -f '[c]reate -p /root/lost.cfg')")
+    supervisor.start()
+    disk = clean.disk("again")
+    clean.xenvm("create", "-p", clean.config("again", cmdline="console=hvc0 guest.reboot"))
+    clean.xenvm("block-attach", "again", f"{disk},raw,xvdb,rw")
+    before = clean.domains()["again"]
+    clean.ok(["bash", "-c", f"setsid bash -c '{_GAPS}' gaps again </dev/null >/root/gaps 2>&1 &"])
+    for name in ("own", "lost", "again"):
+        clean.xenvm("unpause", name)
+    supervisor.says("again is domain")
+    clean.ok("rm /root/looking")
+    clean.gone("own")
+    clean.gone("lost")
+    clean.log("/var/log/xen/xenvm-own.log", "reason 0: destroy")
+    said = clean.ok(["cat", LOG])
+    assert "reason 0: destroy" in said and said.count("reason 0") == 1, "only of the one that nobody else watched"
+    supervisor.kill()
+    after = clean.domains()["again"]
+    assert after["uuid"] == before["uuid"] and after["domid"] != before["domid"]
+    # With nobody there, it stays down; the next supervisor finds it so.
+    clean.ok("until xenvm list again | grep -q -- ---sr; do sleep 1; done")
+    supervisor.start()
+    supervisor.says("again is domain")
+    looks = clean.log("/root/gaps", "looks")
+    assert "gap" not in clean.ok(["cat", "/root/gaps"]), looks
+    assert "51728" in clean.xenvm("block-list", "again")
+    clean.xenvm("destroy", "again")
+
+
+def test_a_panic_leaves_its_core_and_its_last_words(clean: Dom0) -> None:
+    """Without a supervisor. A kernel on ARM tells Xen of a panic by a reboot, if it is to reboot then."""
+    cmdline = "console=hvc0 panic=1 guest.crash"
+    clean.ok(["rm", "-rf", DUMPS])
+    try:
+        clean.xenvm("create", clean.config("panic", memory=128, cmdline=cmdline, on_reboot="coredump-destroy"))
+        clean.log("/var/log/xen/xenvm-panic.log", "the core is in")
+        clean.gone("panic")
+        assert "Kernel panic - not syncing: sysrq triggered crash" in clean.xenvm("logs", "panic")
+        found = clean.ok(["python3", "-c", _LOOK_INTO_CORE, DUMPS])
+        assert found.split() == ["1", "32772", "True"], "one core, of all pages, and the kernel's memory in it"
+    finally:
+        clean.ok(["rm", "-rf", DUMPS])

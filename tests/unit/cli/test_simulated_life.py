@@ -1,0 +1,59 @@
+"""Whole lives of guests by commands on a simulated host, each a world taken up and put away again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.guestconfig import config_text
+from tests.support.simworld import arm64_image
+from tests.unit.cli.conftest import Xenvm
+from xenvm.cli import run
+from xenvm.host.open import VARIABLE
+from xenvm.host.plumbing import vifscript
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(VARIABLE, f"sim:{tmp_path / 'world'}")
+    monkeypatch.setattr(run, "chosen_host", None)
+    monkeypatch.setattr(vifscript, "needs_script", lambda bridge, ip: None)
+    (tmp_path / "Image").write_bytes(arm64_image())
+    (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
+    (tmp_path / "g.cfg").write_text(config_text(str(tmp_path / "Image"), None, str(tmp_path / "disk.img"), {}))
+    return tmp_path
+
+
+def listed(xenvm: Xenvm) -> dict[str, int]:
+    """Names and domids of the guests."""
+    found = json.loads(xenvm("list", "--json")[1])["domains"]
+    return {domain["name"]: domain["domid"] for domain in found if domain["domid"]}
+
+
+def test_shut_down(folder: Path, xenvm: Xenvm) -> None:
+    assert xenvm("create", "-q", str(folder / "g.cfg"))[0] == 0
+    assert listed(xenvm) == {"g": 1}
+    assert xenvm("shutdown", "-w", "g")[0] == 0
+    assert listed(xenvm) == {}
+    assert xenvm("create", "-q", str(folder / "g.cfg"))[0] == 0, "the disk and the name are free"
+
+
+def test_reboot_and_crash(folder: Path, xenvm: Xenvm) -> None:
+    assert xenvm("create", "-q", str(folder / "g.cfg"), "on_crash='preserve'")[0] == 0
+    assert xenvm("reboot", "-w", "g")[0] == 0
+    assert listed(xenvm) == {"g": 2}
+    assert xenvm("trigger", "g", "crash")[0] == 0
+    assert listed(xenvm) == {"g": 2}
+    log = (folder / "world" / "monitor.log").read_text().splitlines()
+    assert [line.partition(" ")[2] for line in log if "has shut down" in line] == [
+        "domain 1 has shut down, reason 1: restart",
+        "domain 2 has shut down, reason 3: preserve",
+    ]
+
+
+def test_nobody_watches(folder: Path, xenvm: Xenvm) -> None:
+    assert xenvm("create", "-q", "-e", str(folder / "g.cfg"))[0] == 0
+    assert xenvm("shutdown", "-w", "g")[0] == 0
+    assert listed(xenvm) == {"g": 1}
