@@ -52,17 +52,18 @@ def _is_shown(step: Step) -> bool:
     return step.event.changes and not in_record
 
 
-def rows(shown: list[Step]) -> Iterator[Row]:
-    """A row for each step."""
+def rows(shown: list[Step], domid: int | None = None) -> Iterator[Row]:
+    """A row for each step; paths in the home of `domid` are relative to it, as that domain gives them."""
+    home = "" if domid is None else f"/local/domain/{domid}/"
     for step in shown:
         device = step.place.device if step.place else ""
-        yield Row(step.event.time, device, step.who, describe(step), step.state)
+        yield Row(step.event.time, device, step.who, describe(step, home), step.state)
 
 
-def describe(step: Step) -> str:
+def describe(step: Step, home: str = "") -> str:
     """What happened, in a few words: ``state = 4 Connected``."""
     event = step.event
-    name = _name(step)
+    name = _name(step, home)
     if event.op == END:
         return escape(event.error.encode("utf-8", "replace"))
     if event.op == ASK:
@@ -75,10 +76,10 @@ def describe(step: Step) -> str:
     return f"{name} = {_value(event, step)}{_notes(event)}"
 
 
-def _name(step: Step) -> str:
+def _name(step: Step, home: str) -> str:
     place = step.place
     if place is None:
-        return step.event.path
+        return step.event.path.removeprefix(home)
     side = {FRONT: "front", BACK: "back", RECORD: "record"}[place.side]
     if not place.name:
         return f"{side} end"
@@ -112,7 +113,7 @@ def header_lines(recording: Recording) -> Iterator[str]:
 
 def lines(recording: Recording, device: str | None, every: bool, width: int) -> Iterator[tuple[str, Row | None]]:
     """The chart's lines, with the row that each shows; `width` in characters."""
-    shown = list(rows(chosen(recording, device, every)))
+    shown = list(rows(chosen(recording, device, every), recording.header.domid))
     column = max(_NARROWEST, (width - _MARGIN - 6) // 3)
     head = f"{'seconds':>9}  {'device':<12} " + "".join(f"| {title:<{column}}" for title in COLUMNS.values())
     for line in header_lines(recording):

@@ -10,6 +10,7 @@ from xenbus.bus import CLOSED, CLOSING, state_name
 from xenbus.devices import BACK, FRONT
 from xenbus.escape import escape
 from xenbus.meaning import meaning
+from xenbus.path import is_under
 from xenbus.recording import HAVE, REMOVE
 from xenbus.steps import RECORD, fits, place_of, steps
 from xenbus.value import Value
@@ -18,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from xenbus.recording import Recording
+    from xenbus.recording import Event, Recording
     from xenbus.steps import Place, Step
 
     Key = tuple[int, str, str]
@@ -53,16 +54,25 @@ class History:
         self.start = start
         self.states: dict[str, list[Seen]] = {FRONT: [], BACK: []}
         self.nodes: dict[tuple[str, str], tuple[float, str]] = {}
+        self.tops: dict[str, str] = {}
+        """Paths of the ends."""
 
     def take(self, step: Step, place: Place) -> None:
         """Adds a step of this device."""
         event = step.event
+        self.tops[place.side] = place.top
         if step.state is not None:
             add_state(self.states[place.side], Seen(event.time, step.state, unseen(step)))
         elif event.value is not None and event.op != REMOVE:
             key, value = (place.side, place.name), normalised(place, event.path, event.value)
             if key not in self.nodes or self.nodes[key][1] != value:
                 self.nodes[key] = event.time, value
+
+    def lose(self, event: Event) -> None:
+        """What was above an end is gone."""
+        for side, top in self.tops.items():
+            if is_under(top, event.path):
+                add_state(self.states[side], Seen(event.time, 0))
 
 
 def unseen(step: Step) -> int:
@@ -97,6 +107,7 @@ def normalised(place: Place, path: str, value: bytes) -> str:
         return "<its number>"
     if other := place_of(text):
         return f"<the {SIDES.get(other.side, other.side)}>"
+    text = re.sub(rf"^(/local/domain|/libxl)/{place.guest}(?=/|$)", r"\1/<the guest>", text)
     text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uuid>", text)
     return re.sub(rf"\bvif{place.guest}\.{place.devid}\b", "<vif>", text)
 
@@ -107,6 +118,9 @@ def histories(recording: Recording, device: str | None = None) -> dict[Key, Hist
     guests: dict[int, int] = {}
     for step in steps(recording):
         place = step.place
+        if place is None and step.event.op == REMOVE:
+            for history in found.values():
+                history.lose(step.event)
         if place is None or place.side == RECORD or (device is not None and not fits(place, device)):
             continue
         guest = guests.setdefault(place.guest, len(guests))

@@ -6,7 +6,7 @@ last one, with the number of its events. A node that was removed and made anew i
 
 from __future__ import annotations
 
-from xenbus.errors import NotFound, StoreError
+from xenbus.errors import NotFound, StoreError, XenbusError
 from xenbus.path import is_under, parent
 from xenbus.recording import END, HAVE, PERMS, REMOVE, WRITE, Event
 from xenbus.request import GetPerms, List, Read, Unwatch, Watch
@@ -86,8 +86,11 @@ class Recorder:
 
     def close(self) -> None:
         """Ends the watches."""
-        self._store.post([Unwatch(top, _TOKEN + top) for top in self._tops])
-        self._tops = []
+        tops, self._tops = self._tops, []
+        try:
+            self._store.post([Unwatch(top, _TOKEN + top) for top in tops])
+        except XenbusError:
+            pass  # A connection that is gone has no watches.
 
     def _run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
         while not self.full:

@@ -11,6 +11,7 @@ from xenvm.ops.record import record as record_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from xenbus.client import Store
     from xenvm.host.open import Host
 
 
@@ -25,14 +26,14 @@ def record(targets: tuple[str, ...], output: str | None, seconds: int | None, so
         return _record(host, host.store, targets, output, seconds)
 
 
-def _record(host: Host | None, store: object, targets: tuple[str, ...], output: str | None, seconds: int | None) -> int:
-    import signal
+def _record(host: Host | None, store: Store, targets: tuple[str, ...], output: str | None, seconds: int | None) -> int:
+    import _signal
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = _signal.signal(_signal.SIGTERM, _signal.default_int_handler)
     file = sys.stdout if output is None else open_private(output)
     why = "it was interrupted"
     try:
-        why = record_to(store, targets, file, seconds, _version(host), _tell)  # type: ignore[arg-type]
+        why = record_to(store, targets, file, seconds, _version(host), _tell)
     except KeyboardInterrupt:
         pass  # The usual end of a recording.
     except HostError:
@@ -40,6 +41,7 @@ def _record(host: Host | None, store: object, targets: tuple[str, ...], output: 
             raise
         why = "nothing more will happen on a simulated host that nobody uses"
     finally:
+        _signal.signal(_signal.SIGTERM, before)
         if output is not None:
             file.close()
     _tell(f"the recording has ended: {why}")

@@ -39,6 +39,8 @@ def record(
         return _paths(store, paths, file, until, xen)
     if len(targets) != 1:
         raise DomainError("record takes one domain, or paths: not both, and not several domains")
+    if targets[0] == "0":
+        raise DomainError("domain 0 is this host: record takes paths of it, such as /local/domain/0")
     domid = await_domain(store, targets[0], until, tell)
     return _domain(store, targets[0], domid, file, until, xen, tell)
 

@@ -77,7 +77,7 @@ def test_paths(world: ScriptedStore) -> None:
 def test_what_is_refused(world: ScriptedStore) -> None:
     with pytest.raises(WaitTimeout, match="no domain g has come in time"):
         recorded(world, "g", seconds=2)
-    for targets in (("g", "/a"), ("g", "h"), ("/a//b",)):
+    for targets in (("g", "/a"), ("g", "h"), ("/a//b",), ("0",)):
         with pytest.raises(DomainError):
             recorded(world, *targets)
 

@@ -16,6 +16,7 @@ from xenvm.types import PAGE_SIZE, Gfn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from xenbus.devicebus import Bus
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from xenbus.playback import Make
 
 _SECTORS = 2048
+_ELSEWHERE = {
+    "ring-ref": ("ring-ref0", "queue-0/ring-ref", "queue-0/ring-ref0"),
+    "tx-ring-ref": ("queue-0/tx-ring-ref",),
+    "rx-ring-ref": ("queue-0/rx-ring-ref",),
+    "event-channel": ("event-channel-tx", "queue-0/event-channel", "queue-0/event-channel-tx"),
+}
+"""Where front ends tell it that the recorded back end has offered more: queues, larger rings, split event channels."""
 
 
 class EmptySide:
@@ -82,9 +90,26 @@ class _Blank(Image):
         """See Image."""
 
 
+def _found(names: Sequence[str], read: Callable[..., list[bytes | None]]) -> list[bytes | None]:
+    """Values of nodes, or of those that stand for them."""
+    return [
+        next((value for value in read(name, *_ELSEWHERE.get(name, ())) if value is not None), None) for name in names
+    ]
+
+
 class _Disk(BlockBack):
+    def read_peer(self, *names: str) -> list[bytes | None]:
+        """See End."""
+        return _found(names, super().read_peer)
+
     def _open_image(self) -> None:
         self.image = self.image or _Blank()
+
+
+class _Vif(NetBack):
+    def read_peer(self, *names: str) -> list[bytes | None]:
+        """See End."""
+        return _found(names, super().read_peer)
 
 
 def drivers(side: str) -> Make:
@@ -111,5 +136,5 @@ def _front(end: Any) -> None:
     end.goes_on()
 
 
-_BACKS = {"vbd": _Disk, "vif": NetBack}
+_BACKS = {"vbd": _Disk, "vif": _Vif}
 _FRONTS = {"vbd": BlockFront, "vif": NetFront}
