@@ -61,7 +61,7 @@ def place_of(path: str) -> Place | None:
     match path.split("/"):
         case ["", "local", "domain", domid, "device", kind, devid, *rest]:
             return _place(domid, kind, devid, FRONT, path, rest)
-        case ["", "local", "domain", _, "backend", kind, domid, devid, *rest]:
+        case ["", "local", "domain", owner, "backend", kind, domid, devid, *rest] if parse_domid(owner) is not None:
             return _place(domid, _KINDS.get(kind, kind), devid, BACK, path, rest)
         case ["", "libxl", domid, "device", kind, devid, *rest]:
             return _place(domid, kind, devid, RECORD, path, rest)

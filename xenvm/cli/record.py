@@ -27,9 +27,9 @@ def record(targets: tuple[str, ...], output: str | None, seconds: int | None, so
 
 
 def _record(host: Host | None, store: Store, targets: tuple[str, ...], output: str | None, seconds: int | None) -> int:
-    import _signal
+    import signal
 
-    before = _signal.signal(_signal.SIGTERM, _signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     file = sys.stdout if output is None else open_private(output)
     why = "it was interrupted"
     try:
@@ -41,7 +41,7 @@ def _record(host: Host | None, store: Store, targets: tuple[str, ...], output: s
             raise
         why = "nothing more will happen on a simulated host that nobody uses"
     finally:
-        _signal.signal(_signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before)
         if output is not None:
             file.close()
     _tell(f"the recording has ended: {why}")

@@ -35,6 +35,7 @@ def test_places() -> None:
         "/local/domain/5/device/vbd",
         "/local/domain/x/device/vbd/1",
         "/local/domain/5/device/vbd/x/state",
+        "/local/domain/x/backend/vbd/5/51712/state",
     ):
         assert place_of(path) is None
 
