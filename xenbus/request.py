@@ -105,7 +105,7 @@ class Write(Request):
 
     def __init__(self, path: str, value: bytes | str = b"") -> None:
         raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-        super().__init__(path, encode_path(path) + b"\0" + raw)
+        super().__init__(path, b"%b\0%b" % (encode_path(path), raw))
 
     @property
     def value(self) -> bytes:

@@ -23,7 +23,7 @@ from xenvm.host.hyper import (
     VersionInfo,
     XenVersion,
 )
-from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn, KiB, Port
+from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn, KiB, Port, Stamp
 
 Step = tuple[str, int]
 """One call: the operation, and which of its calls it is, from 1 on; threads cannot change that."""
@@ -298,7 +298,14 @@ class FakeHyper:
         domain = self._on("read_ram", domid, f"{first:#x}", count)
         return [(Gfn(gfn), domain.page(gfn)) for gfn in range(first, first + count) if gfn in domain.frames]
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
         domain = self._on("fill", domid, f"{first:#x}", size)
         for start in range(0, size, _FILLED_AT_ONCE):
             piece = min(size - start, _FILLED_AT_ONCE)

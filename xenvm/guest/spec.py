@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xenvm.guest.classes import ChannelSpec, P9Spec, PvcallsSpec, VdisplSpec, VkbSpec, VsndSpec
+
 ACTIONS = (
     "destroy",
     "restart",
@@ -105,6 +107,12 @@ class GuestSpec(Value):
     affinity: Affinity = Affinity()
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
+    channels: tuple[ChannelSpec, ...] = ()
+    p9s: tuple[P9Spec, ...] = ()
+    vkbs: tuple[VkbSpec, ...] = ()
+    vdispls: tuple[VdisplSpec, ...] = ()
+    vsnds: tuple[VsndSpec, ...] = ()
+    pvcalls: tuple[PvcallsSpec, ...] = ()
     on_poweroff: str = "destroy"
     on_reboot: str = "restart"
     on_watchdog: str = "destroy"

@@ -8,7 +8,7 @@ operation's name, the domid and Xen's errno.
 from __future__ import annotations
 
 from xenbus.value import Value
-from xenvm.types import Domid, Gfn, KiB, Port
+from xenvm.types import Domid, Gfn, KiB, Port, Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -257,10 +257,20 @@ class Hypervisor(Protocol):
         """Copies those of `count` pages from `first` on that the domain has, as runs; of a paused domain, or the pages
         are of different moments."""
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
         """Fills memory of a domain that is not yet started, from the frame `first` on, with `size` bytes and zeros up
         to the end of the last page. `read_into` is given one writable view after the other, and fills each. EINVAL: no
-        size; EFAULT, or EINVAL where pages are mapped: not RAM."""
+        size; EFAULT, or EINVAL where pages are mapped: not RAM.
+
+        `stamp`: two fills with the same one are given the same bytes, so they need not be read again.
+        """
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """Cleans and invalidates the caches for guest pages that were written; any count."""

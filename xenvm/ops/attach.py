@@ -101,7 +101,7 @@ class _Attachment:
         who = self._host.plumbing.locks.claim() if plumbing.has_more(device) else ""
         try:
             self._device = device
-            store.transact(lambda tx: _nodes(tx, device, who))
+            store.transact(lambda tx: device_nodes(tx, device, who))
         except (StoreError, XenvmError):
             self._device = None  # It was refused as a whole.
             raise
@@ -144,7 +144,7 @@ class _Attachment:
         return []
 
 
-def _nodes(tx: Transaction, device: Device, who: str) -> list[Request]:
+def device_nodes(tx: Transaction, device: Device, who: str = "") -> list[Request]:
     """All nodes of a device, unless the guest has gone or has such a device; `who` is not done with it by then."""
     paths = f"/local/domain/{device.domid}/name", f"/libxl/{device.domid}/device", f"{device.record}/backend"
     name, devices, record = map(known, tx.batch([Read(path) for path in paths]))

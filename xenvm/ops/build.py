@@ -132,7 +132,7 @@ class Loader(Aside):
 
     def _load(self, region: Region, source: Source) -> None:
         with source.open() as reader:
-            self._hyper.fill(self._domid, frames(region)[0], region.size, reader.read_into)
+            self._hyper.fill(self._domid, frames(region)[0], region.size, reader.read_into, stamp=reader.stamp)
 
     def finish(self) -> None:
         """Waits for the images to be in place and cleans the caches, which the guest starts without."""

@@ -19,6 +19,7 @@ from xenvm.guest.layout import XENSTORE_GFN
 from xenvm.ops import build, memo
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
+from xenvm.ops.others import awaited, other_devices
 from xenvm.ops.phases import Phases
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.pools import pool_number
@@ -118,11 +119,15 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options) -> None:
+    def __init__(
+        self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options = DEFAULTS
+    ) -> None:
         self.host, self.plan, self.plumbing, self.phases, self.options = host, plan, plumbing, phases, options
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
+        self._others: list[nodes.Device] = []
+        """Its devices besides disks, vifs and the console."""
         self._spare: list[Domid] = []
         """Domains that Xen gave a number in use to."""
 
@@ -165,7 +170,9 @@ class Creation:
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
         # From here on its vCPU shows that it is complete.
-        self.host.store.batch_checked([Discard(f"/libxl/{self.domid}/{CREATING}")])
+        self.plumbing.finish(self.domid, [Discard(f"/libxl/{self.domid}/{CREATING}")])
+        self._record()
+        self.phases.done("plumb the vifs")
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -198,11 +205,12 @@ class Creation:
     def _connect(self, rings: nodes.Ports, loader: build.Loader) -> None:
         """Writes the guest's nodes, introduces it, and connects its back ends while the images are loaded."""
         store, console = self.host.store, f"/local/domain/{self.domid}/console/tty"
+        self._others = other_devices(self.host, self.domid, self.plan.spec)
         store.transact(list(self._requests(rings)), checked=False)
         self.plumbing.committed()
         self._unlock()
         self.phases.done("write the store")
-        devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid)
+        devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid) + awaited(self._others)
         states = {f"{device.backend}/state": f"{device.kind} {device.devid}" for device in devices}
         introduce = Introduce(self.domid, XENSTORE_GFN, rings.store)
         with store.follow([console, *states], first=[introduce], unwatch=False) as follower:
@@ -215,9 +223,6 @@ class Creation:
             waited_for = ", ".join(["the console daemon", *states.values()])
             follower.wait(ready, store.clock() + BACKEND_SECONDS, waited_for)
         self.phases.done("wait for the back ends")
-        self.plumbing.finish(self.domid)
-        self._record()
-        self.phases.done("plumb the vifs")
 
     def _record(self) -> None:
         """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest
@@ -236,7 +241,7 @@ class Creation:
         yield Write(f"{who.private}/{CREATING}", self.host.plumbing.locks.claim())
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
-        disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
+        disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid) + self._others
         return nodes.guest_nodes(who, self.plan.spec, rings, f"{time.time():.2f}", disks, nics)
 
     def undo(self, error: BaseException) -> None:

@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from xenbus.perm import Perm
     from xenbus.request import Request
     from xenvm.guest.spec import DiskSpec, NicSpec
     from xenvm.host.hyper import DomainInfo
@@ -77,8 +78,11 @@ class Plumbing:
             self._lock = self._host.plumbing.block.lock()
 
     def questions(self, domains: Sequence[DomainInfo]) -> list[Request]:
-        """What to ask the store about other guests' disks, in a round trip that is made anyway."""
-        if not self._own_disks:
+        """What to ask the store about other guests' disks, in a round trip that is made anyway.
+
+        Nothing where all disks are files that no loop device has: that is usual, however many guests there are.
+        """
+        if not any(map(self._host.plumbing.block.may_be_shared, self._targets.values())):
             return []
         return [List(f"/local/domain/0/backend/vbd/{info.domid}") for info in domains if info.domid]
 
@@ -114,6 +118,8 @@ class Plumbing:
         return [nodes.nic_device(domid, nic, self._release) for nic in self._nics]
 
     def _scripted(self, domid: Domid) -> list[nodes.Device]:
+        if len(self._own_disks) == len(self._disks) and len(self._own_nics) == len(self._nics):
+            return []  # nearly always
         own = {("vbd", disk.devid) for disk in self._own_disks} | {("vif", nic.devid) for nic in self._own_nics}
         return [device for device in self.disks(domid) + self.nics(domid) if (device.kind, device.devid) not in own]
 
@@ -126,10 +132,14 @@ class Plumbing:
         """Whether `finish` has something to do for a device, which its nodes do not show yet."""
         return device.kind == "vif" or device.devid not in {disk.devid for disk in self._own_disks}
 
-    def finish(self, domid: Domid) -> None:
-        """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
+    def finish(self, domid: Domid, also: Sequence[Request] = ()) -> None:
+        """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait.
+
+        `also` goes out with what is written of the vifs.
+        """
         self._wait_for_interfaces(domid)
         requests = [request for nic in self._own_nics for request in _onto_bridge(self._host, domid, nic)]
+        requests += also
         if requests:
             self._host.store.batch_checked(requests)
         for device in self._scripted(domid):
@@ -171,10 +181,13 @@ def back_end_ready(device: str, state: bytes | None) -> bool:
 
 def writes(wanted: Iterable[nodes.Node]) -> Iterator[Request]:
     """The requests that make nodes."""
+    known: dict[str, tuple[Perm, ...]] = {}
     for node in wanted:
         yield Write(node.path, node.value)
-        if node.perms is not None:
-            yield SetPerms(node.path, parse_perms(node.perms))
+        if (text := node.perms) is not None:
+            if text not in known:
+                known[text] = parse_perms(text)
+            yield SetPerms(node.path, known[text])
 
 
 def _mode(disk: DiskSpec) -> str:

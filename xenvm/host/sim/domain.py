@@ -25,6 +25,8 @@ class SimDomain:
 
     gpaddr_bits = 40
     """Width of guest-physical addresses, which is the machine's."""
+    stale: set[Domid] | None = None
+    """Where domains are noted of which something has changed."""
 
     def __init__(self, domid: Domid, request: CreateRequest, ram: Ram) -> None:
         self.domid, self.request, self.ram = domid, request, ram
@@ -58,6 +60,16 @@ class SimDomain:
         """Frames at which frames of devices are mapped."""
         self.irqs: set[int] = set()
         self.devices: list[str] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Whatever changes, what was said of the domain is true no more."""
+        object.__setattr__(self, name, value)
+        if self.stale is not None:
+            self.stale.add(self.domid)
+
+    def set_online(self, vcpu: int, online: bool) -> None:
+        """Starts or stops a vCPU."""
+        self.online = self.online | {vcpu} if online else self.online - {vcpu}
 
     @property
     def runs(self) -> bool:

@@ -100,5 +100,5 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
         self.channels.restore(state["channels"])
         for text, fields in state["domains"].items():
             domid = Domid(int(text))
-            self.all[domid] = domain_from(domid, fields, self._ram(domid, fields["written"]))
+            self.enter(domain_from(domid, fields, self._ram(domid, fields["written"])))
             self.all[domid].gpaddr_bits = self.machine.gpaddr_bits

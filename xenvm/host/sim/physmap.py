@@ -7,7 +7,7 @@ from errno import EFAULT, EINVAL, EPERM, ESRCH
 from xenvm.errors import HypercallError
 from xenvm.host.sim.life import DomainOperations
 from xenvm.host.sim.memory import Window
-from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn
+from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn, Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,14 +56,28 @@ class MemoryOperations(DomainOperations):
             at = behind
         return runs
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
-        """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page."""
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
+        """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page.
+
+        An image that others have already is shared with them.
+        """
         domain, count = self._get("map_foreign", domid), -(-size // PAGE_SIZE)
         if not size or domain.dying:
             raise HypercallError("map_foreign", EINVAL, domid=domid, detail="there is nothing to fill")
         if not domain.frames.covers(first, first + count):
             raise HypercallError("grant_copy", EFAULT, domid=domid, detail="not all of these frames are RAM")
-        domain.ram.fill(first, size, read_into)
+        image = self.images.get(stamp, size, read_into) if domain.ram.can_lay(first, count) else None
+        if image is None:
+            domain.ram.fill(first, size, read_into)
+        else:
+            domain.ram.lay(first, image)
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """There are no caches; the domain must exist."""

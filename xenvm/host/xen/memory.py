@@ -11,7 +11,7 @@ from xenvm.host.xen.abi import Layout
 from xenvm.host.xen.buffers import DATA, DATA_SIZE
 from xenvm.host.xen.calls import MEMORY_OP, Calls
 from xenvm.host.xen.operations import Operations, checked
-from xenvm.types import PAGE_SIZE, Domid, Gfn
+from xenvm.types import PAGE_SIZE, Domid, Gfn, Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,14 @@ class MemoryOperations(Operations):
         """Copies those of `count` pages from `first` on that the domain has, as runs."""
         return self._foreign().read(domid, first, count)
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
         """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page.
 
         `read_into` is given one writable view after the other, and fills each.
