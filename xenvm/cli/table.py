@@ -230,12 +230,7 @@ _GC = Command(
     (Argument("what", "[KIND|ID]...", required=False, many=True),),
 )
 
-_LAB = Command(
-    "lab",
-    "A real Xen-on-ARM host in QEMU, on any Linux machine.",
-    "",
-    group="table_lab",
-)
+_LAB = Command("lab", "A real Xen-on-ARM host in QEMU, on any Linux machine.", "", group="table_lab")
 
 _STORE = Command(
     "store",
@@ -282,13 +277,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
-    Command(
-        "shutdown",
-        "Ask a guest to shut down.",
-        "power:shutdown",
-        (_ALL, _WAIT, _FALLBACK),
-        (_MAYBE_DOMAIN,),
-    ),
+    Command("shutdown", "Ask a guest to shut down.", "power:shutdown", (_ALL, _WAIT, _FALLBACK), (_MAYBE_DOMAIN,)),
     Command("reboot", "Ask a guest to reboot.", "power:reboot", (_ALL, _WAIT, _FALLBACK), (_MAYBE_DOMAIN,)),
     Command(
         "destroy",
@@ -390,13 +379,7 @@ COMMANDS: tuple[Command, ...] = (
         ),
         (Argument("file", "FILE", complete="file"),),
     ),
-    Command(
-        "rename",
-        "Give a domain another name.",
-        "inspect:rename",
-        (),
-        (_DOMAIN, Argument("new_name", "NEW-NAME")),
-    ),
+    Command("rename", "Give a domain another name.", "inspect:rename", (), (_DOMAIN, Argument("new_name", "NEW-NAME"))),
     _DTB,
     _SERVE,
     _GC,
