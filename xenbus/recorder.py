@@ -15,7 +15,7 @@ from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from xenbus.client import Store
     from xenbus.operations import Reply
@@ -55,16 +55,14 @@ class Recorder:
         """Whether nothing more can be recorded."""
         return self._writer.full or self._memory > MEMORY_MAX
 
-    def follow(self, tops: Iterable[str]) -> None:
-        """Watches more places, and records what is there already: the watches first, so that nothing falls between."""
-        new = []
-        for top in dict.fromkeys(tops):
-            if not any(is_under(top, other) for other in self._tops):  # else each event would come twice
-                new.append(top)
-                self._tops.append(top)
-        self._greetings.update(new)
-        self._store.batch_checked([Watch(top, _TOKEN + top) for top in new])
-        for top in new:
+    def follow(self, tops: Sequence[str]) -> None:
+        """Watches places, and records what is there already: the watches first, so that nothing falls between."""
+        # Not what is below another one: each of its events would come twice.
+        inner = {top for top in tops if any(is_under(top, other) and top != other for other in tops)}
+        self._tops = [top for top in dict.fromkeys(tops) if top not in inner]
+        self._greetings.update(self._tops)
+        self._store.batch_checked([Watch(top, _TOKEN + top) for top in self._tops])
+        for top in self._tops:
             self._look_first(top)
 
     def run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
@@ -94,7 +92,7 @@ class Recorder:
 
     def _run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
         while not self.full:
-            burst = self._burst(until)
+            burst = {} if until is not None and self._store.clock() >= until else self._burst(until)
             if not burst:
                 return "the time is up"
             self._look([path for path in burst if self._is_ours(path)], burst)

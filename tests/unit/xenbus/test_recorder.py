@@ -71,7 +71,7 @@ def test_a_node_that_comes_later(world: ScriptedStore) -> None:
 def test_values_that_nobody_saw_are_counted(world: ScriptedStore) -> None:
     text = io.StringIO()
     recorder = Recorder(world.store, Writer(text, HEADER))
-    recorder.follow(["/a", "/a/inner"])
+    recorder.follow(["/a/s", "/a", "/a/inner"])
     for value in "123":
         world.hand.write("/a/s", value)
         world.store.read_or_none("/")  # takes the event, so that it is not merged with the next one
@@ -104,6 +104,12 @@ def test_it_ends_in_time_and_before_it_is_too_large(world: ScriptedStore, monkey
     monkeypatch.setattr(module, "MEMORY_MAX", 1000)
     world.hand.write("/b/c", "x" * 2000)
     assert record(world, "/b").ended == "it would have been too large"
+
+
+def test_a_store_that_never_rests_does_not_keep_it_from_its_end(world: ScriptedStore) -> None:
+    world.actions = [world.put("/a", str(number)) for number in range(50)]
+    recording = record(world, "/a", until=5.0)
+    assert recording.ended == "the time is up" and recording.events[-2].time <= 6
 
 
 def test_what_belongs_to_a_domain() -> None:
