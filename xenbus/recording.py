@@ -16,7 +16,7 @@ from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any, TextIO
 
     from xenbus.request import Request
@@ -156,6 +156,11 @@ def as_requests(event: Event) -> list[Request]:
 def is_recording(first_line: str) -> bool:
     """Whether a file that begins so is a recording."""
     return first_line.startswith("{") and f'"{KEY}"' in first_line[:64]
+
+
+def bounded(file: TextIO) -> Iterator[str]:
+    """The lines of any file, cut where `load` refuses them: one without line ends is not read as a whole."""
+    return iter(lambda: file.readline(LINE_MAX + 1), "")
 
 
 def load(lines: Iterable[str], name: str = "recording") -> Recording:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from xenbus.devices import BACK, FRONT
-from xenbus.recording import load
+from xenbus.recording import bounded, load
 from xenvm.cli.run import FAILED, OK, USAGE
 
 TYPE_CHECKING = False
@@ -33,9 +33,9 @@ def replay(file: str, device: str | None, every: bool, against: str | None, comp
 def read(path: str) -> Recording:
     """A recording's file, ``-``: the standard input. InvalidValue tells the line that makes no sense."""
     if path == "-":
-        return load(sys.stdin, "the standard input")
+        return load(bounded(sys.stdin), "the standard input")
     with open(path, encoding="utf-8", errors="replace") as file:
-        return load(file, path)
+        return load(bounded(file), path)
 
 
 def _chart(recording: Recording, device: str | None, every: bool, as_json: bool) -> int:

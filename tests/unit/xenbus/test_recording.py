@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from xenbus.errors import InvalidValue
 from xenbus.perm import Perm
-from xenbus.recording import OPS, Event, Header, Recording, Writer, is_recording, load, open_private
+from xenbus.recording import OPS, Event, Header, Recording, Writer, bounded, is_recording, load, open_private
 
 HEADER = Header("watches", 12.5, "4.17.5", "g", 5, ("/local/domain/5",))
 HEAD = '{"xenstore-recording":1}\n'
@@ -70,6 +70,13 @@ def test_a_line_that_was_cut_off_is_left_out() -> None:
 def test_what_makes_no_sense_is_refused(line: str, why: str) -> None:
     with pytest.raises(InvalidValue, match=why):
         load(io.StringIO(HEAD + line + "\n"))
+
+
+def test_a_file_without_line_ends_is_not_read_as_a_whole() -> None:
+    file = io.StringIO("x" * (1 << 20))
+    with pytest.raises(InvalidValue, match="line 1: it is too long"):
+        load(bounded(file))
+    assert file.tell() < 1 << 17
 
 
 def test_other_files_are_refused() -> None:
