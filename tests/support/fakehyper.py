@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from errno import EBUSY, EEXIST, EINVAL, ENODEV, ENOMEM, ENOSPC, EPERM, ESRCH
 
 from tests.support.fakedomain import FakeDomain, FakeMapping
+from tests.support.fakepolicy import FakePolicy
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import (
     Created,
@@ -32,7 +33,7 @@ _CONSTANT_PARAMS = (1, 2, 17, 18)
 """Rings and their event channels: once set, Xen keeps them."""
 
 
-class FakeHyper:
+class FakeHyper(FakePolicy):
     """Implements xenvm.host.hyper.Hypervisor. Single faults: `fail_at`; what is left: `leaks`."""
 
     def __init__(self, release: tuple[int, int] = (4, 20), free_mib: int = 4096) -> None:

@@ -313,6 +313,10 @@ def guest_nodes(
 ) -> Iterator[Node]:
     """All nodes of a guest, in the order in which libxl makes them."""
     yield from domain_nodes(who)
+    if spec.driver_domain:
+        # For the toolstack and the QEMU in the guest, which serve others.
+        yield Node(f"{who.home}/libxl", "", f"n{who.domid}")
+        yield Node(f"{who.home}/device-model", "", f"n{who.domid}")
     yield from build_nodes(who, Sizes(spec.maxmem, spec.memory, spec.vcpus, spec.maxvcpus), ports.store, start_time)
     consoles = [console_device(who.domid, ports.console)]
     if ports.vuart is not None:

@@ -39,7 +39,7 @@ INTERFACE_SECONDS = 10.0
 
 
 class Plumbing:
-    """The disks and vifs of one creation, or those that a running guest gets.
+    """The disks and vifs of one creation, or those that a running guest gets; their back ends are domids by now.
 
     `uuid` is the guest's, `release` Xen's (major, minor). The steps, in order: `check`, `check_sharing`,
     `attach_disks`, `committed` once the nodes are written, `finish` once the back ends are there; `undo` at any time
@@ -57,8 +57,12 @@ class Plumbing:
         use_scripts: bool,
     ) -> None:
         self._host, self._disks, self._nics, self._vm, self._release = host, disks, nics, f"/vm/{uuid}", release
-        self._own_disks = [disk for disk in disks if not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)]
-        self._own_nics = [nic for nic in nics if not use_scripts and needs_script(host, nic) is None]
+        # What another domain serves, that domain plugs.
+        self._local_nics = [nic for nic in nics if nic.backend == "0"]
+        self._own_disks = [
+            disk for disk in disks if disk.backend == "0" and not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)
+        ]
+        self._own_nics = [nic for nic in self._local_nics if not use_scripts and needs_script(host, nic) is None]
         self._targets: dict[int, block.BlockTarget] = {}
         self._others: list[block.OtherDisk] = []
         self._attached: dict[int, block.BlockAttachment] = {}
@@ -109,19 +113,26 @@ class Plumbing:
     def disks(self, domid: Domid) -> list[nodes.Device]:
         """The vbds; those plumbed here have their hotplug nodes already, so blkback opens them at once."""
         return [
-            nodes.disk_device(domid, disk, self._release, plumbed=_hotplug_nodes(self._attached.get(disk.devid)))
+            nodes.disk_device(
+                domid,
+                disk,
+                self._release,
+                backend=Domid(int(disk.backend)),
+                plumbed=_hotplug_nodes(self._attached.get(disk.devid)),
+            )
             for disk in self._disks
         ]
 
     def nics(self, domid: Domid) -> list[nodes.Device]:
         """The vifs."""
-        return [nodes.nic_device(domid, nic, self._release) for nic in self._nics]
+        return [nodes.nic_device(domid, nic, self._release, backend=Domid(int(nic.backend))) for nic in self._nics]
 
     def _scripted(self, domid: Domid) -> list[nodes.Device]:
         if len(self._own_disks) == len(self._disks) and len(self._own_nics) == len(self._nics):
             return []  # nearly always
         own = {("vbd", disk.devid) for disk in self._own_disks} | {("vif", nic.devid) for nic in self._own_nics}
-        return [device for device in self.disks(domid) + self.nics(domid) if (device.kind, device.devid) not in own]
+        local = [device for device in self.disks(domid) + self.nics(domid) if not device.backend_domid]
+        return [device for device in local if (device.kind, device.devid) not in own]
 
     def committed(self) -> None:
         """The nodes are written: from now on `destroy` finds the loop devices through them."""
@@ -150,7 +161,7 @@ class Plumbing:
 
     def _wait_for_interfaces(self, domid: Domid) -> None:
         """netback says InitWait a moment before it makes its interface."""
-        names = [bridge.interface_name(domid, nic.devid) for nic in self._nics]
+        names = [bridge.interface_name(domid, nic.devid) for nic in self._local_nics]
         if names:
             with self._host.plumbing.bridge.LinkWatch() as links:
                 links.wait(names, self._host.store.clock() + INTERFACE_SECONDS)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from xenvm.host.plumbing.block import BlockAttachment, BlockTarget, OtherDisk
+    from xenvm.host.plumbing.bootloader import Choice
     from xenvm.host.plumbing.bridge import BridgePort
     from xenvm.host.plumbing.consolelog import Log
     from xenvm.host.plumbing.leftovers import DataFile, Interface
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
         def userdata(self) -> UserDatas: ...
         @property
         def console(self) -> Console: ...
+        @property
+        def bootloader(self) -> Bootloaders: ...
         @property
         def leftovers(self) -> Leftovers: ...
         @property
@@ -88,6 +91,20 @@ if TYPE_CHECKING:
         """Waits for interfaces, as LinkWatch does."""
 
         def wait(self, names: Iterable[str], deadline: float) -> None: ...
+
+    class Bootloaders(Protocol):
+        """Bootloaders, as in bootloader.py."""
+
+        def boot(
+            self,
+            name: str,
+            release: tuple[int, int],
+            options: list[str],
+            disk: str,
+            *,
+            restrict: bool,
+            user: str | None,
+        ) -> Choice: ...
 
     class Bridge(Protocol):
         """Bridges, as in bridge.py."""

@@ -141,9 +141,14 @@ class DomainOperations:
             not 0 <= request.nr_spis <= _MOST_SPIS,
             request.max_grant_version != 1 or request.max_grant_frames == 0,
             request.iommu and not self.machine.iommu,
+            request.sve_bits > self.machine.sve_bits or request.sve_bits % 128 != 0,
+            request.tee not in ("none", self.machine.tee),
+            request.sci != "none" and not self.machine.scmi,
+            request.vpmu and not self.machine.vpmu,
+            not request.trap_unmapped and self.machine.xen < (4, 21),
         )
         if any(wrong):
-            reason = "too many vCPUs for the GIC, more than 960 SPIs, or passthrough without an IOMMU"
+            reason = "too many vCPUs for the GIC, more than 960 SPIs, or what this host does not have"
             raise HypercallError("createdomain", EINVAL, detail=reason)
         if not self.machine.cpupools.get(request.cpupool):
             raise HypercallError("createdomain", ESRCH, detail="there is no such cpupool")
@@ -165,7 +170,7 @@ class DomainOperations:
         domain.dying = True
         self.channels.remove(domid)
         self.free_pages += domain.tot_pages - domain.held + domain.pool
-        domain.tot_pages, domain.pool = domain.held, 0
+        domain.tot_pages, domain.pool, domain.claimed = domain.held, 0, 0
         domain.frames.remove(0, 1 << 52)
         domain.tables.clear()
         if not domain.held:
@@ -240,7 +245,7 @@ class DomainOperations:
             raise HypercallError("set_address_size", EINVAL, domid=domid, detail="set_max_vcpus must come first")
         if domain.tot_pages:
             raise HypercallError("set_address_size", EBUSY, domid=domid, detail="the domain owns memory already")
-        if bits != 64 and (bits != 32 or not self.machine.arm32):
+        if bits != 64 and (bits != 32 or not self.machine.arm32 or domain.request.sve_bits):
             raise HypercallError("set_address_size", EINVAL, domid=domid, detail="no such guests on this host")
         domain.bits = bits
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EFAULT, EINVAL, EPERM, ESRCH
+from errno import EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM, ESRCH
 
 from xenvm.errors import HypercallError
 from xenvm.host.sim.life import DomainOperations
@@ -28,13 +28,34 @@ class MemoryOperations(DomainOperations):
         domain = self.all.get(domid)
         if domain is None or domain.dying or order > _HIGHEST_ORDER:
             return 0
-        room = min(domain.max_pages - domain.tot_pages, self.free_pages)
+        room = min(domain.max_pages - domain.tot_pages, self.free_pages - self.claimed + domain.claimed)
         count = min(count, max(0, room) >> order)
         given = domain.map_ram(first, order, count, self.machine.gpaddr_bits)
         taken = min(count, given + 1) << order
         domain.tot_pages += taken
+        domain.claimed -= min(taken, domain.claimed)
         self.free_pages -= taken
         return given
+
+    @property
+    def claimed(self) -> int:
+        """Free pages that are set aside for domains."""
+        return sum(domain.claimed for domain in self.all.values())
+
+    def claim(self, domid: Domid, pages: int) -> None:
+        """Sets memory aside for a domain, up to `pages` in all; 0 gives back what it has not taken."""
+        domain = self.all.get(domid)
+        if domain is not None and not pages:
+            domain.claimed = 0
+        elif domain is None or domain.claimed or not domain.tot_pages < pages <= domain.max_pages:
+            detail = "there is a claim already, or it is not between what the domain has and may have"
+            raise HypercallError("claim_pages", EINVAL, domid=domid, detail=detail)
+        elif self.machine.llc_colors:
+            raise HypercallError("claim_pages", EOPNOTSUPP, domid=domid, detail="memory has colors here")
+        elif pages - domain.tot_pages > self.free_pages - self.claimed:
+            raise HypercallError("claim_pages", ENOMEM, domid=domid, detail="Xen has not so much memory left")
+        else:
+            domain.claimed = pages - domain.tot_pages
 
     def map_foreign(self, domid: Domid, first: Gfn, count: int) -> Window:
         """Maps `count` pages of a domain from `first` on, writable, all or none."""

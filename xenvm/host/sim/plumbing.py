@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from xenbus.request import Write
-from xenvm.errors import DeviceError, WaitTimeout
+from xenvm.errors import DeviceError, UnsupportedError, WaitTimeout
 from xenvm.host.plumbing import block, consolelog, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
+    from xenvm.host.plumbing.bootloader import Choice
     from xenvm.host.sim.health import Health, Survey
     from xenvm.host.sim.leftovers import Leftovers, Processes
 
@@ -48,6 +49,7 @@ class SimPlumbing:
         console daemon writes its logs."""
         self.locks, self.bridge = Locks(), Bridge(clock, bridges)
         self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
+        self.bootloader = Bootloaders()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.watching, self.consolelog = Watching(), ConsoleLogs(consoles)
         self._folder = folder
@@ -253,6 +255,16 @@ class Scripts:
 
     def detach(self, device: scripts.HotplugDevice, read_error: object) -> None:
         """There is nothing to give back."""
+
+
+class Bootloaders:
+    """See xenvm.host.plumbing.bootloader: there is none."""
+
+    def boot(
+        self, name: str, release: tuple[int, int], options: list[str], disk: str, *, restrict: bool, user: str | None
+    ) -> Choice:
+        """Runs nothing."""
+        raise UnsupportedError(f"`bootloader': a simulated host has no programs such as {name}")
 
 
 class VifScript:

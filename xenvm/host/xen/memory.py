@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from xenvm.host.xen.foreign import ForeignMapping, ForeignMemory
 
-_POPULATE_PHYSMAP, _ADD_TO_PHYSMAP, _REMOVE_FROM_PHYSMAP = 6, 7, 15
+_POPULATE_PHYSMAP, _ADD_TO_PHYSMAP, _REMOVE_FROM_PHYSMAP, _CLAIM_PAGES = 6, 7, 15, 24
 _IOMEM_PERMISSION, _MEMORY_MAPPING, _CACHEFLUSH = 20, 39, 71
 _SPACE_GRANT_TABLE = 1
 _PERMIT_ACCESS = 1
@@ -38,6 +38,10 @@ class MemoryOperations(Operations):
         super().__init__(calls, layout)
         self._foreign_memory: ForeignMemory | None = None
         self._foreign_lock = allocate_lock()
+
+    def claim(self, domid: Domid, pages: int) -> None:
+        """Sets memory aside for a domain, up to `pages` in all; 0 gives back what it has not taken."""
+        self._command("claim_pages", domid, MEMORY_OP, _CLAIM_PAGES, pack("<QQIIH6x", 0, pages, 0, 0, domid))
 
     def populate(self, domid: Domid, first: Gfn, order: int, count: int) -> int:
         """Gives RAM: up to `count` extents of 2**order pages from `first` on. Returns how many were given, 0..count:
