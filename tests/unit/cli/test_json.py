@@ -18,10 +18,15 @@ from xenvm.host.open import VARIABLE
 from xenvm.host.plumbing import vifscript
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/json.md").read_text()
-SECTIONS = dict(re.findall(r"^## `([a-z-]+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+SECTIONS = {
+    name: text
+    for heading, text in re.findall(r"^## (`.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    for name in re.findall("`([a-z-]+)`", heading)
+}
 TABLES = [command.name for command in COMMANDS if any("--json" in option.flags for option in command.options)]
 ELSEWHERE = {"create", "plan"}
-WORDS = {"block-list": ["g"], "network-list": ["g"], "explain": ["g"]}
+WORDS = {"explain": ["g"], "check": ["g.cfg"]}
+"""What commands need; lists of devices need a guest."""
 
 
 def fields(found: object) -> Iterator[str]:
@@ -62,7 +67,10 @@ def test_each_field_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xe
     (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
     (tmp_path / "g.cfg").write_text(config_text(str(tmp_path / "Image"), None, str(tmp_path / "disk.img"), {}))
     assert xenvm("create", "-q", str(tmp_path / "g.cfg"))[0] == 0
-    found = json.loads(xenvm(name, "--json", *WORDS.get(name, []))[1])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "g.cfg").write_text("memroy = 1\n")
+    words = WORDS.get(name, ["g"] if name.endswith("-list") and name not in ("vm-list", "cpupool-list") else [])
+    found = json.loads(xenvm(name, "--json", *words)[1])
     assert found["version"] == 1
     text = SECTIONS[name] + (SECTIONS["block-list"] if name == "network-list" else "")
     assert {key for key in fields(found) if f"`{key}`" not in text} - {"version"} == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -173,8 +174,9 @@ def test_a_link_named_xl(monkeypatch: pytest.MonkeyPatch, xl: Xl, capsys: pytest
     assert (caught.value.code, capsys.readouterr().out) == (0, "Domain-0\n")
 
 
-def test_other_commands_know_nothing_of_it() -> None:
+def test_other_commands_know_nothing_of_it(tmp_path: Path) -> None:
     code = "import sys, xenvm.cli, xenvm.cli.run as r; r.leave = sys.exit\ntry: xenvm.cli.main(['list'])\n"
     code += "finally: print([name for name in sys.modules if name.startswith(('xenvm.cli.xl', 'xenvm.cli.facts'))])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={VARIABLE: "sim"})
+    environment = {**os.environ, VARIABLE: f"sim:{tmp_path}"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.stdout.splitlines()[-1] == "[]"
