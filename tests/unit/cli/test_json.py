@@ -24,7 +24,8 @@ SECTIONS = {
     for name in re.findall("`([a-z-]+)`", heading)
 }
 TABLES = [command.name for command in COMMANDS if any("--json" in option.flags for option in command.options)]
-ELSEWHERE = {"create", "plan"}
+ELSEWHERE = {"create", "plan", "replay"}
+"""Described on pages of their own."""
 WORDS = {"explain": ["g"], "check": ["g.cfg"]}
 """What commands need; lists of devices need a guest."""
 
@@ -72,5 +73,5 @@ def test_each_field_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xe
     words = WORDS.get(name, ["g"] if name.endswith("-list") and name not in ("vm-list", "cpupool-list") else [])
     found = json.loads(xenvm(name, "--json", *words)[1])
     assert found["version"] == 1
-    text = SECTIONS[name] + (SECTIONS["block-list"] if name == "network-list" else "")
+    text = SECTIONS[name] + (SECTIONS["block-list"] + SECTIONS["network-list"] if name.endswith("-list") else "")
     assert {key for key in fields(found) if f"`{key}`" not in text} - {"version"} == set()
