@@ -211,6 +211,17 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
+_TOP = Command(
+    "top",
+    "Watch all domains and their devices, and act on them by keys.",
+    "top:top",
+    (
+        Option(("--once",), "once", "Print one look and end; so it is where there is no terminal."),
+        Option(("-d", "--delay"), "delay", "Seconds between looks at the CPU times.", "SECONDS", 2, True),
+        JSON.replace(help="Print one look as JSON."),
+    ),
+)
+
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
     _PLAN,
@@ -225,6 +236,7 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
+    _TOP,
     Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
