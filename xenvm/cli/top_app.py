@@ -56,6 +56,12 @@ def run(host: Host, delay: float) -> None:
         raise app.failure
 
 
+class Domains(DataTable[Text]):
+    """The table; home and end are those of the rows."""
+
+    BINDINGS = [Binding("home", "scroll_top", "First"), Binding("end", "scroll_bottom", "Last")]
+
+
 class TopApp(App[None]):
     """The table and its keys."""
 
@@ -96,7 +102,7 @@ class TopApp(App[None]):
         """What is on the screen, from the top."""
         yield Static(id="totals")
         yield Static(id="lost")
-        yield DataTable[Text](id="domains", cursor_type="row", zebra_stripes=True)
+        yield Domains(id="domains", cursor_type="row", zebra_stripes=True)
         yield Static(id="devices")
         yield Static(id="said")
         yield Input(placeholder="name or domid; escape: all", id="filter")
@@ -114,9 +120,8 @@ class TopApp(App[None]):
             self.worker.stop()
 
     @property
-    def _table(self) -> DataTable[Text]:
-        table: DataTable[Text] = self.screen_stack[0].query_one("#domains", DataTable)
-        return table
+    def _table(self) -> Domains:
+        return self.screen_stack[0].query_one("#domains", Domains)
 
     def _part(self, name: str) -> Static:
         return self.screen_stack[0].query_one(f"#{name}", Static)
@@ -220,7 +225,7 @@ class TopApp(App[None]):
 
     def action_unpause(self) -> None:
         """Lets it run."""
-        self._do("unpausing", "is not paused by us any more", lambda host, row: top_act.unpause(host, row.key))
+        self._do("unpausing", "runs", lambda host, row: top_act.unpause(host, row.key))
 
     def action_shut_down(self) -> None:
         """Asks it to power off."""

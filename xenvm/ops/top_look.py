@@ -90,7 +90,8 @@ class Looker:
             for name in names
             if name.isascii() and name.isdecimal() and len(name) < 10 and (kind, name) != ("console", "0")
         ]
-        self._backs = {place: path for place, path in self._backs.items() if place in set(self._places)}
+        there = set(self._places)
+        self._backs = {place: path for place, path in self._backs.items() if place in there}
 
     def _read(self, found: list[DomainInfo]) -> None:
         """Names, and the states of both ends of all devices."""
