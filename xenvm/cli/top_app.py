@@ -18,6 +18,7 @@ from xenvm.cli.top_worker import Died, Lost, Said, Seen, Worker
 from xenvm.errors import XenvmError
 from xenvm.ops import top_act
 from xenvm.ops.top import ORDERS, Row, arranged, escaped, summary, totals
+from xenvm.ops.top_look import Looker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ CPU % is of one CPU, since the look before."""
 
 
 def run(host: Host, delay: float) -> None:
-    """Shows the host until the user leaves."""
+    """Shows the host until the user leaves. Raises what keeps it from being asked at all."""
+    Looker(host).look()
     app = TopApp(host, delay)
     try:
         app.run()
@@ -71,7 +73,8 @@ class TopApp(App[None]):
     #lost { height: auto; max-height: 3; background: $error; color: $text; display: none; }
     #domains { height: 1fr; min-height: 2; }
     #devices { height: auto; max-height: 6; }
-    #said, #keys { height: 1; }
+    #said { height: auto; min-height: 1; max-height: 3; }
+    #keys { height: 1; }
     #filter { height: 1; border: none; padding: 0; display: none; }
     """
     BINDINGS = [
@@ -87,6 +90,7 @@ class TopApp(App[None]):
         Binding("r", "look", "Look"),
         Binding("h,question_mark", "help", "Help"),
         Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", priority=True),
     ]
 
     def __init__(self, host: Host, delay: float) -> None:
@@ -96,6 +100,8 @@ class TopApp(App[None]):
         self._host, self._rows = host, list[Row]()
         self._shown: list[Row] = []
         self._order, self._wanted = "id", ""
+        self._free: Event | None = None
+        """While a console is to be opened, or is: what lets the thread go on."""
         self.worker = Worker(host, self._told, delay)
 
     def compose(self) -> ComposeResult:
@@ -129,10 +135,16 @@ class TopApp(App[None]):
     # What the thread tells.
 
     def _told(self, news: Value) -> None:
-        """Called in the thread: hands the news over and does not wait."""
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._take, news)
+        """Called in the thread."""
+        self._in_face(self._take, news)
+
+    def _in_face(self, call: Callable[..., object], *arguments: object) -> None:
+        """Called in the thread: has something done in the face's own, and does not wait for it."""
+        try:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            pass  # The face has gone.
 
     def _take(self, news: Value) -> None:
         if not self.is_running or not self.screen_stack:
@@ -203,10 +215,6 @@ class TopApp(App[None]):
 
     # Keys.
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No key of ours does anything under a question."""
-        return len(self.screen_stack) <= 1 or not hasattr(TopApp, f"action_{action}") or action == "quit"
-
     def _do(self, doing: str, done: str, act: Callable[[Host, Row], list[str] | None]) -> None:
         row = self._chosen()
         if row is None:
@@ -273,16 +281,11 @@ class TopApp(App[None]):
         row = self._chosen()
         if row is None or row.info.domid == 0:
             self._say("domain 0 has no console here", True)
-            return
-        free: list[Event] = []
+        elif self._free is None:
+            self._say(f"opening the console of {row.name} ...")
+            self._free = self.worker.park(lambda: self._in_face(self._console, row))
 
-        def parked() -> None:
-            assert self._loop is not None
-            self._loop.call_soon_threadsafe(self._console, row, free)
-
-        free.append(self.worker.park(parked))
-
-    def _console(self, row: Row, free: list[Event]) -> None:
+    def _console(self, row: Row) -> None:
         """Connects this terminal to a console while the thread waits; all but the console stands still."""
         said, wrong = f"back from the console of {row.name}", False
         try:
@@ -292,7 +295,9 @@ class TopApp(App[None]):
         except (XenvmError, XenbusError, OSError) as error:
             said, wrong = escaped(str(error)), True
         finally:
-            free[0].set()
+            if self._free is not None:
+                self._free.set()
+            self._free = None
         self._say(said, wrong)
         self.refresh()
 

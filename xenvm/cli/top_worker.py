@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GATHER_SECONDS = 0.2
 """So long news are gathered before the store is read again: a guest that writes all the time costs no more."""
+STOP_SECONDS = 10.0
+"""So long the end waits for what is under way: longer than a guest may take."""
 RETRY_SECONDS = 1.0
 """Between attempts to reach a store that was lost."""
 
@@ -62,6 +64,7 @@ class Worker(Thread):
         self._host, self._tell, self._delay = host, tell, delay
         self._jobs: deque[Callable[[Host], str]] = deque()
         self._ended = False
+        self._free = Event()
         self._wake_end, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._looker, self._rates = Looker(host), Rates()
         self._watching = False
@@ -76,7 +79,7 @@ class Worker(Thread):
 
     def park(self, parked: Callable[[], object]) -> Event:
         """Calls `parked` when the thread has laid the host down, and takes it up when the event is set."""
-        free = Event()
+        free = self._free = Event()
 
         def wait(_host: Host) -> str:
             parked()
@@ -87,12 +90,14 @@ class Worker(Thread):
         return free
 
     def stop(self) -> None:
-        """Ends the thread, when it has done what it does."""
+        """Ends the thread, when it has done what it does; one that hangs is left behind."""
         self._ended = True
+        self._free.set()
         self._nudge()
-        self.join()
-        os.close(self._wake)
-        os.close(self._wake_end)
+        self.join(STOP_SECONDS)
+        if not self.is_alive():
+            os.close(self._wake)
+            os.close(self._wake_end)
 
     def run(self) -> None:
         """The thread."""

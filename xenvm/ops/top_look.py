@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 NOTHING, STATES, DEVICES = range(3)
 """How much of the store an event makes worth a look: more includes less."""
 WATCHED = ("/local/domain", "/libxl", "@introduceDomain", "@releaseDomain")
+EVENTS_MAX = 10_000
+"""So many are taken at a time: who writes without end holds up no look."""
 _TOKEN = "top"
 _KINDS = tuple(CLASSES)
 
@@ -62,7 +64,10 @@ class Looker:
     def events(self, until: float) -> int:
         """What the events up to `until`, a time of the store's clock, make worth a look; a past time never waits."""
         most = NOTHING
-        while (event := self._host.store.next_event(until)) is not None:
+        for _ in range(EVENTS_MAX):
+            event = self._host.store.next_event(until)
+            if event is None:
+                break
             most = max(most, news(event[0]))
         return most
 
