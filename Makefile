@@ -7,7 +7,7 @@ PYTEST = "$$venv/bin/python" -m pytest
 # Programs of others that tests compare with; a test says so where one cannot be had.
 ORACLES = { "$$venv/bin/python" -m tests.support.realstore || :; "$$venv/bin/python" -m tests.support.libvirt_xl || :; }
 
-.PHONY: help setup demo test unit conformance fuzz golden-test lab-test lint bench golden clean
+.PHONY: help setup demo test unit conformance fuzz golden-test lab-test lint bench bench-simulated golden clean
 
 help:
 	@echo "make demo       build and boot a Xen-on-ARM host in QEMU, create the example guest in it"
@@ -15,7 +15,8 @@ help:
 	@echo "make unit       the fast tests only"
 	@echo "make conformance our XenStore beside the real xenstored, from Debian's packages"
 	@echo "make fuzz       100,000 hostile inputs for each parser; COUNT=1000000 or SEED=... for others"
-	@echo "make bench      measure against xl, in the lab"
+	@echo "make bench      measure against xl, in the lab, and the next"
+	@echo "make bench-simulated  the simulated host and its store, beside the real daemons; no lab"
 	@echo "make golden     make the golden files anew (needs the lab)"
 	@echo "make lint       ruff, mypy, import rules"
 
@@ -46,6 +47,10 @@ lint:
 
 bench:
 	@venv=$(VENV) && "$$venv/bin/python" -m bench $(SUITES) && "$$venv/bin/python" -m bench.store_client
+	@$(MAKE) --no-print-directory bench-simulated
+
+bench-simulated:
+	@venv=$(VENV) && "$$venv/bin/python" -m bench.simulated
 
 golden:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.golden.regenerate $(SUITES)

@@ -29,12 +29,19 @@ Measure = Callable[[str], float]
 @contextmanager
 def ours(path: Path, *options: str) -> Iterator[str]:
     """Our server in a process of its own; its socket's path."""
+    with serving(path, *options):
+        yield str(path)
+
+
+@contextmanager
+def serving(path: Path, *options: str) -> Iterator[int]:
+    """The same; its process' id."""
     argv = [sys.executable, "-m", "xenvm", "store", "serve", "--socket", str(path), *options]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as server:
         try:
             assert server.stderr
             server.stderr.readline()
-            yield str(path)
+            yield server.pid
         finally:
             server.terminate()
 

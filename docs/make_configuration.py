@@ -25,7 +25,7 @@ SECTIONS = (
     (
         "err",
         "Settings that are refused",
-        "They are an error, unless the value is empty, zero or the default. Without a reason: xenvm does not build it.",
+        "They are an error, unless the value is empty, zero or the default.",
     ),
     ("warn", "Settings that are ignored", "They give a warning, unless the value is empty, zero or the default."),
 )

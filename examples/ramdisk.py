@@ -1,17 +1,22 @@
-"""A whole back end on one page: disks that live in this program's memory, for the guests of a simulated host.
+"""A whole back end on one page: disks that live in this program's memory. docs/drivers.md explains it.
 
-    python3 examples/ramdisk.py
+    python3 examples/ramdisk.py              # shows the handshake on a simulated host
+    python3 examples/ramdisk.py serve        # serves the guests of this Xen host, until it is interrupted
+    xenvm device-attach GUEST vbd devid=51760 backend-kind=qdisk virtual-device=51760 device-type=disk
+    xenvm device-detach GUEST vbd 51760
 
-makes a host with this back end in the place of the usual one, and shows the handshake. docs/drivers.md explains it.
+The kernel claims ``backend/vbd`` for itself; ``qdisk`` is free for programs, and the guest's driver sees no difference.
 """
 
 from __future__ import annotations
+
+import sys
 
 from xenbus import blkif
 from xenbus.errors import RingError
 from xenbus.ring import BackRing
 from xenvm.errors import HypercallError
-from xenvm.host.sim.back import BackDriver, GuestBackend
+from xenvm.host.back import BackDriver, GuestBackend
 
 SECTORS = 2048
 
@@ -68,14 +73,24 @@ class RamDisk(GuestBackend):
             at += size
 
 
-def main() -> None:
+def serve_real() -> None:
+    """Serves the disks of this host's guests until it is interrupted."""
+    from xenvm.host.open import Host
+    from xenvm.host.serve import serve
+
+    with Host() as host:
+        print("serving backend/qdisk", flush=True)
+        serve(BackDriver("qdisk", host.store, host.back_side(), RamDisk.probe))
+
+
+def demonstrate() -> None:
     """A guest is not needed to see that a back end works: a few nodes are."""
     from xenvm.host.sim.world import World
 
     world = World(
-        services=[lambda world, _state: BackDriver("vbd", world.peer_client(), world.back_side(), RamDisk.probe)]
+        services=[lambda world, _state: BackDriver("qdisk", world.peer_client(), world.back_side(), RamDisk.probe)]
     )
-    front, back = "/local/domain/1/device/vbd/51712", "/local/domain/0/backend/vbd/1/51712"
+    front, back = "/local/domain/1/device/vbd/51712", "/local/domain/0/backend/qdisk/1/51712"
     for path, value in ((f"{front}/state", 1), (f"{back}/frontend", front), (f"{back}/frontend-id", 1)):
         world.store.write(path, str(value))
     for state in ("1", "5"):
@@ -88,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_real() if sys.argv[1:] == ["serve"] else demonstrate()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from xenbus.driver import End
     from xenbus.watcher import Watcher
@@ -39,7 +39,10 @@ class Bus:
         self._dirty: dict[str, None] = {}
         self._kicked: dict[str, End] = {}
         self._tokens: dict[str, str] = {}
-        self._rescan = False
+        self._scans: dict[str, None] = {}
+        """Directories in which there may be new devices."""
+        self._below: dict[str, dict[str, None]] = {}
+        """Devices in service below each directory: news of one guest must not cost more because there are others."""
         watcher.watch(root, self._event)
 
     def step(self, fired: Iterable[int] = ()) -> bool:
@@ -51,16 +54,18 @@ class Bus:
         for port in fired:
             if end := self.ports.get(port):
                 self.kick(end)
-        while self._kicked:
-            moved |= self._kicked.pop(next(iter(self._kicked))).served()
-        if self._rescan:
-            self._rescan = False
-            self._scan(self.root, self._depth)
+        # Whoever is kicked meanwhile has its turn in the next step: a guest that never stops sending stops nobody else.
+        kicked, self._kicked = self._kicked, {}
+        for end in kicked.values():
+            moved |= end.served()
+        scans, self._scans = self._scans, {}
+        for path in scans:
+            self._scan(path, self._depth - path.count("/") + self.root.count("/"))
         while self._dirty:
             path = next(iter(self._dirty))
             del self._dirty[path]
             moved |= self._look(path)
-        return moved
+        return moved or bool(self._kicked)
 
     def mark(self, path: str) -> None:
         """Has a device looked at in the next step, as if there were news of it."""
@@ -74,6 +79,8 @@ class Bus:
         """Takes a device into service that has its driver already."""
         path = end.path
         self.ends[path] = end
+        for above in self._above(path):
+            self._below.setdefault(above, {})[path] = None
         # The first event of the new watch has the device looked at: states that changed before it are seen.
         self._tokens[path] = self.watcher.watch(f"{end.peer}/state", lambda _path: self._peer_event(path))
 
@@ -82,16 +89,21 @@ class Bus:
         for end in self.ends.values():
             end.let_go()
         self.ends.clear()
+        self._below.clear()
 
     def _event(self, path: str) -> None:
         names = path[len(self.root) + 1 :].split("/")
         if len(names) >= self._depth:
             self.mark("/".join((self.root, *names[: self._depth])))
         else:
-            self._rescan = True
-            for each in self.ends:
-                if each.startswith(path):
-                    self.mark(each)
+            self._scans[path] = None
+            self._dirty.update(self._below.get(path, ()))
+
+    def _above(self, path: str) -> Iterator[str]:
+        """The directories that a device is in, the root too."""
+        while len(path) > len(self.root):
+            path = path.rpartition("/")[0]
+            yield path
 
     def _scan(self, path: str, depth: int) -> None:
         if not depth:
@@ -111,9 +123,16 @@ class Bus:
             return True
         moved = end.step()
         if end.gone:
-            del self.ends[path]
+            self._drop(path)
             self.watcher.unwatch(self._tokens.pop(path))
         return moved
+
+    def _drop(self, path: str) -> None:
+        del self.ends[path]
+        for above in self._above(path):
+            self._below[above].pop(path)
+            if not self._below[above]:
+                del self._below[above]
 
     def _peer_event(self, path: str) -> None:
         if end := self.ends.get(path):

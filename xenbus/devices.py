@@ -156,7 +156,7 @@ CONSOLE = DeviceClass(
         *_nodes(TOOLSTACK, text="name type output", number="limit"),
         *_nodes(BACK, path="tty"),
     ),
-    _back(toolstack="protocol name connection path"),
+    _back(toolstack="protocol name connection path", path="tty"),
 )
 """Consoles 1 to 9, which are also called channels; the primary console knows no states."""
 NINEPFS = DeviceClass(
@@ -183,8 +183,9 @@ VKBD = DeviceClass(
         word="page-gref event-channel",
         flag="request-abs-pointer request-raw-pointer request-multi-touch",
     ),
-    _back(
-        toolstack="unique-id",
+    _back(toolstack="unique-id")
+    + _nodes(
+        TOOLSTACK,
         flag="feature-disable-keyboard feature-disable-pointer feature-abs-pointer feature-raw-pointer"
         " feature-multi-touch",
         word="multi-touch-width multi-touch-height multi-touch-num-contacts width height",

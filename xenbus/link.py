@@ -45,7 +45,7 @@ class Call:
 
 
 class Marks:
-    """Tokens of the watches of one owner that had events."""
+    """Tokens of the watches of one owner that had events, or whatever `note` marks them by."""
 
     __slots__ = ("of",)
 
@@ -55,6 +55,10 @@ class Marks:
     def any(self) -> bool:
         """Whether there was an event."""
         return bool(self.of)
+
+    def note(self, token: bytes, path: bytes) -> None:
+        """An event came; what it is marked by."""
+        self.of.add(token)
 
 
 class Link:
@@ -152,7 +156,7 @@ class Link:
         return token
 
     def take_marks(self, marks: Marks) -> list[bytes]:
-        """The tokens with events since the last call."""
+        """The marks since the last call."""
         with self._lock:
             tokens = list(marks.of)
             marks.of.clear()
@@ -281,7 +285,7 @@ class Link:
             raise wire.PacketError("an event without a token")
         marks = self.sinks.get(token)
         if marks is not None:
-            marks.of.add(token)
+            marks.note(token, path)
         elif not token.startswith(OWN_TOKEN):
             self.events.append((path.decode("utf-8", "surrogateescape"), token.decode("utf-8", "surrogateescape")))
 

@@ -105,7 +105,7 @@ class Write(Request):
 
     def __init__(self, path: str, value: bytes | str = b"") -> None:
         raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-        super().__init__(path, encode_path(path) + b"\0" + raw)
+        super().__init__(path, b"%b\0%b" % (encode_path(path), raw))
 
     @property
     def value(self) -> bytes:
@@ -331,3 +331,54 @@ class Control(_Plain):
     def decode(self, payload: bytes) -> str:
         """The server's text."""
         return payload.rstrip(b"\0").decode("utf-8", "replace")
+
+
+class GetFeature(_Plain):
+    """What the server offers to its caller, as bits (docs/misc/xenstore-ring.txt); StoreError where it is too old."""
+
+    __slots__ = ()
+    op, verb = wire.GET_FEATURE, "get the features"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def decode(self, payload: bytes) -> int:
+        """The bits."""
+        bits = parse_decimal(payload.rstrip(b"\0"), maximum=0xFFFFFFFF)
+        if bits is None:
+            raise ValueError("no bits")
+        return bits
+
+
+class SetFeature(_Plain):
+    """What the server will offer to a domain; before the domain is introduced."""
+
+    __slots__ = ()
+    op, verb = wire.SET_FEATURE, "set the features of domain"
+
+    def __init__(self, domid: int, bits: int) -> None:
+        super().__init__(domid, bits)
+
+
+class QuotaNames(_Plain):
+    """The names of all quotas that domains can have, as a tuple; StoreError where the server is too old."""
+
+    __slots__ = ()
+    op, verb = wire.GET_QUOTA, "list the quotas"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def decode(self, payload: bytes) -> tuple[str, ...]:
+        """The names."""
+        return tuple(payload.rstrip(b"\0").decode("ascii", "replace").split())
+
+
+class SetQuota(_Plain):
+    """A domain's own quota; 0: no limit."""
+
+    __slots__ = ()
+    op, verb = wire.SET_QUOTA, "set a quota of domain"
+
+    def __init__(self, domid: int, name: str, value: int) -> None:
+        super().__init__(domid, name, value)

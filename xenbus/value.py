@@ -28,10 +28,18 @@ class _ValueType(type):
         inherited = next((base for base in bases if isinstance(base, _ValueType)), None)
         cls._fields = (*inherited._fields, *own) if inherited else tuple(own)
         cls._defaults = {**inherited._defaults, **defaults} if inherited else defaults
+        # What a value is made with nearly always: positions, and defaults for the last of them.
+        cls._puts = [getattr(cls, field).__set__ for field in cls._fields]
+        optional = len(cls._fields)
+        while optional and cls._fields[optional - 1] in cls._defaults:
+            optional -= 1
+        cls._last = tuple(cls._defaults[field] for field in cls._fields[optional:])
         return cls
 
     _fields: tuple[str, ...]
     _defaults: dict[str, Any]
+    _puts: list[Any]
+    _last: tuple[Any, ...]
 
 
 class Value(metaclass=_ValueType):
@@ -40,8 +48,15 @@ class Value(metaclass=_ValueType):
     if not TYPE_CHECKING:
 
         def __init__(self, *args, **given):
-            cls, put = type(self), object.__setattr__
-            fields = cls._fields
+            cls = type(self)
+            lacking = len(cls._fields) - len(args)
+            if not given and 0 <= lacking <= len(cls._last):
+                if lacking:
+                    args += cls._last[-lacking:]
+                for put, value in zip(cls._puts, args, strict=True):
+                    put(self, value)
+                return
+            fields, put = cls._fields, object.__setattr__
             if len(args) > len(fields):
                 raise TypeError(f"{cls.__name__} takes {len(fields)} fields, not {len(args)}")
             for field, value in zip(fields, args, strict=False):

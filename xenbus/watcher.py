@@ -20,12 +20,12 @@ class Watcher:
         self._paths: dict[str, str] = {}
         self._last = 0
 
-    def watch(self, path: str, call: Callable[[str], None]) -> str:
+    def watch(self, path: str, call: Callable[[str], None], depth: int | None = None) -> str:
         """Calls back from step() for each event of `path`, the first of which comes at once; gives the token."""
         self._last += 1
         token = str(self._last)
         self._calls[token], self._paths[token] = call, path
-        self.store.watch(path, token)
+        self.store.watch(path, token, depth)
         return token
 
     def unwatch(self, token: str) -> None:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     """A size in units of 1024 bytes."""
     Port = NewType("Port", int)
     """Event-channel port."""
+    Stamp = tuple[int, ...]
+    """What tells a file's state from any other: when it last changed, in nanoseconds since 1970, and more."""
 else:
     Domid = Gfn = Gpa = KiB = Port = int
+    Stamp = tuple
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.golden import stores, trees
+from tests.golden import stores, trees, xlanswers
 from tests.golden.configs import STORES, STORES_RUNNING, TREES, TREES_GICV2
 from tests.lab.dom0 import Dom0
 from xenvm import lab
@@ -29,6 +29,7 @@ def main(suites: list[str]) -> int:
                 make_trees(host)
                 if gic == 3:
                     make_stores(host)
+                    make_answers(host)
     return 0
 
 
@@ -52,6 +53,13 @@ def make_stores(host: lab.Lab) -> None:
         for state, listing in observe(Dom0(host), "xl", name).items():
             made[f"{name}-{state}.txt"] = stores.as_text(listing)
     _replace(stores.FOLDER / lab.SUITES[host.suite].xen, made)
+
+
+def make_answers(host: lab.Lab) -> None:
+    """What xl makes of settings, by its dry run."""
+    print(f"{host.name}: settings", flush=True)
+    xlanswers.FOLDER.mkdir(exist_ok=True)
+    (xlanswers.FOLDER / f"{lab.SUITES[host.suite].xen}.txt").write_text(xlanswers.make(host))
 
 
 def _replace(folder: Path, files: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from errno import EBUSY, EEXIST, EINVAL, ENODEV, ENOMEM, ENOSPC, EPERM, ESRCH
 
 from tests.support.fakedomain import FakeDomain, FakeMapping
+from tests.support.fakepolicy import FakePolicy
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import (
     Created,
@@ -23,7 +24,7 @@ from xenvm.host.hyper import (
     VersionInfo,
     XenVersion,
 )
-from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn, KiB, Port
+from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn, KiB, Port, Stamp
 
 Step = tuple[str, int]
 """One call: the operation, and which of its calls it is, from 1 on; threads cannot change that."""
@@ -32,7 +33,7 @@ _CONSTANT_PARAMS = (1, 2, 17, 18)
 """Rings and their event channels: once set, Xen keeps them."""
 
 
-class FakeHyper:
+class FakeHyper(FakePolicy):
     """Implements xenvm.host.hyper.Hypervisor. Single faults: `fail_at`; what is left: `leaks`."""
 
     def __init__(self, release: tuple[int, int] = (4, 20), free_mib: int = 4096) -> None:
@@ -298,7 +299,14 @@ class FakeHyper:
         domain = self._on("read_ram", domid, f"{first:#x}", count)
         return [(Gfn(gfn), domain.page(gfn)) for gfn in range(first, first + count) if gfn in domain.frames]
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
         domain = self._on("fill", domid, f"{first:#x}", size)
         for start in range(0, size, _FILLED_AT_ONCE):
             piece = min(size - start, _FILLED_AT_ONCE)

@@ -28,12 +28,12 @@ class Witness:
         return [(step.operation, step.arguments) for step in map(hypercall, in_order(self.tracer.calls))]
 
     def writes(self) -> dict[str, tuple[str, str]]:
-        """Path -> value as it was last written, and the permissions that the node has now."""
+        """Path -> value as it was last written, and the permissions that the node has now; of nodes that are there."""
         perms = {path.decode(): text.strip(b"\0").replace(b"\0", b",").decode() for path, _, text in self._records()}
         return {
             request.path: (request.value.decode(), perms[request.path])
             for request in self.requests
-            if isinstance(request, Write)
+            if isinstance(request, Write) and request.path in perms
         }
 
     def order(self) -> list[str]:

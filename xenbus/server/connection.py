@@ -109,12 +109,17 @@ class Connection:
         if self._serving or not self._input or self.closed:
             return
         self._serving = True
-        data, at = self._input, 0
+        data, at, size, unpack = self._input, 0, len(self._input), wire.HEADER.unpack_from
         try:
-            while end := self._complete(data, at):
-                start, at = at, end
-                op, req_id, tx_id, _length = wire.HEADER.unpack_from(data, start)
-                self._serve(op, req_id, tx_id, data[start + wire.HEADER_SIZE : end])
+            while (start := at + wire.HEADER_SIZE) <= size:
+                op, req_id, tx_id, length = unpack(data, at)
+                if length > wire.PAYLOAD_MAX:
+                    self.end(f"a request of {length} bytes, {wire.PAYLOAD_MAX} are allowed")
+                elif start + length <= size and not self.blocked:
+                    at = start + length
+                    self._serve(op, req_id, tx_id, data[start:at])
+                else:
+                    return
                 if data is not self._input:
                     return  # The request ended or reset its own connection.
         finally:
@@ -129,6 +134,8 @@ class Connection:
     def resolve(self, raw: bytes, special: bool = False) -> bytes:
         """The absolute form of a path that the client gave."""
         path = arguments.resolve(raw, self.home, special)
+        if self.privileged and len(path) <= RELATIVE_MAX:
+            return path
         longest = RELATIVE_MAX if self.privileged else min(RELATIVE_MAX, self.domain.quotas.limit(quota.PATH_MAX))
         if len(path) > longest and arguments.counted_length(path) > longest:
             raise Refused("EINVAL")
@@ -177,17 +184,6 @@ class Connection:
             self.reset()
 
     # Requests.
-
-    def _complete(self, data: bytes, at: int) -> int:
-        """Where the request ends that starts at `at`; 0 if it is not there yet or has to wait."""
-        if len(data) - at < wire.HEADER_SIZE:
-            return 0
-        length: int = wire.HEADER.unpack_from(data, at)[3]
-        if length > wire.PAYLOAD_MAX:
-            self.end(f"a request of {length} bytes, {wire.PAYLOAD_MAX} are allowed")
-            return 0
-        end = at + wire.HEADER_SIZE + length
-        return 0 if end > len(data) or self.blocked else end
 
     def _serve(self, op: int, req_id: int, tx_id: int, payload: bytes) -> None:
         cause = None if self.privileged else Cause(self.domain)

@@ -191,10 +191,11 @@ class Engine:
         if not client.privileged and op in _PRIVILEGED:
             raise Refused("EACCES")
         view: View = self.direct
-        if tx_id and op not in (wire.WATCH, wire.UNWATCH):
-            if tx_id not in client.transactions:
+        if tx_id and op not in _OUTSIDE:
+            transaction = client.transactions.get(tx_id)
+            if transaction is None:
                 raise Refused("ENOENT")
-            view = client.transactions[tx_id]
+            view = transaction
         if self.log and self.on_print:
             self.on_print(f"domain {client.domid}: {wire.op_name(op)} {payload[:80]!r}")
         reply = handler(self, client, view, payload)
@@ -291,6 +292,8 @@ _HANDLERS: dict[int, Handler] = {
     wire.GET_QUOTA: admin.get_quota,
     wire.SET_QUOTA: admin.set_quota,
 }
+_OUTSIDE = (wire.WATCH, wire.UNWATCH)
+"""What is never part of a transaction."""
 _PRIVILEGED = frozenset(
     (
         *(wire.CONTROL, wire.INTRODUCE, wire.RELEASE, wire.IS_DOMAIN_INTRODUCED, wire.RESUME, wire.SET_TARGET),

@@ -80,7 +80,11 @@ def parse_perms(texts: Sequence[bytes], exists: Callable[[int], bool]) -> Perms:
     entries = []
     for text in texts:
         rights = _LETTERS.find(text[:1]) if text else -1
-        domid, rest = leading_number(text[1:], base=0)
+        digits, rest = text[1:], b""
+        if digits.isdigit() and digits[:1] != b"0" and len(digits) <= 5:
+            domid = int(digits)  # as nearly everybody writes it
+        else:
+            domid, rest = leading_number(digits, base=0)
         if rights < 0 or rest or len(text) < 2:
             raise Refused("EINVAL")
         domid = (domid + (1 << 31)) % (1 << 32) - (1 << 31)

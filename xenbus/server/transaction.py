@@ -6,9 +6,11 @@ a node it only passed by, on the way to a new child, existence and permissions c
 
 from __future__ import annotations
 
+from _operator import itemgetter  # the builtin half of operator
+
 from xenbus.server import quota
 from xenbus.server.arguments import Refused
-from xenbus.server.tree import Node, deepest_first, parent
+from xenbus.server.tree import ROOT, Node, deepest_first, parent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +93,9 @@ class Transaction:
 
     def look(self, path: bytes) -> Node | None:
         """See View."""
-        touched = self._touched.get(path) or self._touch(path)
+        touched = self._touched.get(path)
+        if touched is None:
+            touched = self._touch(path)
         touched.seen = True
         return touched.node
 
@@ -119,14 +123,15 @@ class Transaction:
     def put(self, path: bytes, value: bytes, perms: Perms) -> None:
         """See View."""
         touched = self._touched[path]
-        self._charge(quota.OVERHEAD // 2 + len(value))
+        if self._domain:
+            self._charge(quota.OVERHEAD // 2 + len(value))
         touched.changed = True
-        self._tree.generation += 1
+        generation = self._tree.generation = self._tree.generation + 1
         if touched.node is None:
-            self._births += 1
-            touched.born = self._births
-            self._parent_of(path).adopt(path.rpartition(b"/")[2], True, self._tree.generation)
-        touched.node = Node(value, perms, self._tree.generation)
+            touched.born = self._births = self._births + 1
+            above, _slash, name = path.rpartition(b"/")
+            self._at(above or ROOT).adopt(name, True, generation)
+        touched.node = Node(value, perms, generation)
 
     def remove(self, path: bytes) -> None:
         """See View."""
@@ -135,7 +140,8 @@ class Transaction:
             touched.end()
             touched.event = max(touched.event, _WHOLE if gone == path else _EXACT)
         self._tree.generation += 1
-        self._parent_of(path).adopt(path.rpartition(b"/")[2], False, self._tree.generation)
+        above, _slash, name = path.rpartition(b"/")
+        self._at(above or ROOT).adopt(name, False, self._tree.generation)
 
     def tell(self, path: bytes, old: Perms | None = None) -> None:
         """See View."""
@@ -154,7 +160,12 @@ class Transaction:
         if self._domain and self._births and self._over_quota(domains):
             raise Refused("ENOSPC")
         nodes = self._tree.nodes
-        if self.doomed or any(touched.stale(nodes.get(path)) for path, touched in self._touched.items()):
+        for path, touched in self._touched.items():
+            now = nodes.get(path)
+            # Nearly always nothing has changed, and that is seen at once.
+            if (now is not touched.base or touched.listed >= 0) and touched.stale(now):
+                self.doomed = True
+        if self.doomed:
             raise Refused("EAGAIN")
 
     def doom(self, domid: int) -> None:
@@ -171,9 +182,10 @@ class Transaction:
             self._tree.drop(path)
         changes: list[Change] = [(path, None) for path in gone if parent(path) not in gone]
         kept = [(it.born, path, it.node) for path, it in self._touched.items() if it.changed and it.node]
-        kept.sort(key=_birth)
+        kept.sort(key=itemgetter(0))
         for _born, path, node in kept:
-            changes.append((path, self._tree.put(path, node.value, node.perms)))
+            self._tree.place(path, node)
+            changes.append((path, node))
         return changes
 
     def events(self) -> list[Event]:
@@ -181,10 +193,13 @@ class Transaction:
         nodes = self._tree.nodes
         events: list[Event] = []
         for path, touched in self._touched.items():
-            now = nodes.get(path)
-            if touched.event and (touched.base or now):
-                above = nodes.get(parent(path)) if now else None
-                perms = tuple(node.perms for node in (now, above, touched.base) if node)
+            if not touched.event:
+                continue
+            now, base = nodes.get(path), touched.base
+            perms = (now.perms, nodes[parent(path)].perms) if now else ()
+            if base:
+                perms = (*perms, base.perms)
+            if perms:
                 events.append((path, touched.event == _EXACT, perms))
         return events
 
@@ -226,14 +241,9 @@ class Transaction:
             self._domain.buffers += size
             self._memory += size
 
-    def _parent_of(self, path: bytes) -> Touched:
-        above = parent(path)
-        return self._touched.get(above) or self._touch(above)
+    def _at(self, path: bytes) -> Touched:
+        return self._touched.get(path) or self._touch(path)
 
     def _list(self, path: bytes) -> Iterable[bytes]:
         self.look(path)
         return self._touched[path].list()
-
-
-def _birth(item: tuple[int, bytes, Node]) -> int:
-    return item[0]

@@ -79,7 +79,8 @@ class Usage:
 
 def parent(path: bytes) -> bytes:
     """The path of the node above; the root's for special nodes and for the root itself."""
-    return path[: path.rfind(b"/")] if path.rfind(b"/") > 0 else ROOT
+    end = path.rfind(b"/")
+    return path[:end] if end > 0 else ROOT
 
 
 def child(path: bytes, name: bytes) -> bytes:
@@ -115,30 +116,36 @@ class Tree:
 
     def put(self, path: bytes, value: bytes, perms: Perms) -> Node:
         """Sets a node; a new one becomes the last child of its parent, which must exist."""
+        node = Node(value, perms)
+        self.place(path, node)
+        return node
+
+    def place(self, path: bytes, node: Node) -> None:
+        """The same with a node that nobody else changes any more; it gets its generation and its children here."""
         self.generation += 1
-        old = self.nodes.get(path)
+        node.generation = self.generation
+        old, perms = self.nodes.get(path), node.perms
         if old is None:
-            node = Node(value, perms, self.generation)
             self._hang(path)
             self._claim(path, node, 1)
         else:
-            node = Node(value, perms, self.generation, old.names)
+            node.names = old.names
             if perms is not old.perms:
                 self._claim(path, old, -1)
                 self._claim(path, node, 1)
             elif perms.owner:
-                self._usage[perms.owner].memory += len(value) - len(old.value)
+                self._usage[perms.owner].memory += len(node.value) - len(old.value)
         self.nodes[path] = node
-        return node
 
     def drop(self, path: bytes) -> None:
         """Takes a node without children out."""
         self.generation += 1
         self._claim(path, self.nodes.pop(path), -1)
         above, _slash, name = path.rpartition(b"/")
-        names = self.nodes[above or ROOT].names
-        self._resize(above or ROOT, -len(name) - 1)
-        names.discard(name, self.generation)
+        node = self.nodes[above or ROOT]
+        if node.perms.owner:
+            self._usage[node.perms.owner].memory -= len(name) + 1
+        node.names.discard(name, self.generation)
 
     def names(self, path: bytes) -> Names:
         """Names of a node's children."""
@@ -175,13 +182,9 @@ class Tree:
         node = self.nodes[above or ROOT]
         if node.names is NO_NAMES:
             node.names = Names()
-        self._resize(above or ROOT, len(name) + 1)
+        if node.perms.owner:
+            self._usage[node.perms.owner].memory += len(name) + 1
         node.names.add(name, self.generation)
-
-    def _resize(self, path: bytes, by: int) -> None:
-        owner = self.nodes[path].perms.owner
-        if owner:
-            self._usage[owner].memory += by
 
     def _claim(self, path: bytes, node: Node, count: int) -> None:
         """Counts a node for its owner, or no more; remembers whom it names."""

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 UNLIMITED = -1
 """The depth of a watch that has none."""
+_REMEMBERED = 1 << 14
+"""Nodes, and watches above them, that are remembered in all: guests can make up as many nodes as they like."""
 
 
 class Watch:
@@ -35,20 +37,29 @@ class WatchIndex:
 
     def __init__(self) -> None:
         self._by_path: dict[bytes, dict[Watch, None]] = {}
+        self._above: dict[bytes, list[tuple[Watch, int]]] = {}
+        """What `_reaching` has found: the nodes that a transaction changes have few parents."""
+        self._remembered = 0
         self._serial = 0
 
     def add(self, watch: Watch) -> None:
         """Registers one."""
         self._serial += 1
         watch.serial = self._serial
+        self._forget()
         self._by_path.setdefault(watch.path, {})[watch] = None
 
     def remove(self, watch: Watch) -> None:
         """Ends one."""
+        self._forget()
         there = self._by_path[watch.path]
         del there[watch]
         if not there:
             del self._by_path[watch.path]
+
+    def _forget(self) -> None:
+        self._above.clear()
+        self._remembered = 0
 
     def exactly(self, path: bytes) -> list[Watch]:
         """The watches on this very node."""
@@ -63,15 +74,32 @@ class WatchIndex:
 
         `limited`: above it only those with a depth.
         """
-        found = self.exactly(path)
-        level, at = 0, path
-        while (end := at.rfind(b"/")) >= 0 and at != b"/":
-            at, level = at[:end] or b"/", level + 1
-            for watch in self._by_path.get(at, ()):
+        there, end = self._by_path.get(path), path.rfind(b"/")
+        found = list(there) if there else []
+        if end >= 0 and path != b"/":
+            above = path[:end] or b"/"
+            reaching = self._above.get(above)
+            for watch, level in self._reaching(above) if reaching is None else reaching:
                 if watch.depth >= level or (watch.depth < 0 and not limited):
                     found.append(watch)
         if len(found) > 1:
             found.sort(key=_serial)
+        return found
+
+    def _reaching(self, path: bytes) -> list[tuple[Watch, int]]:
+        """The watches on a node and above it, and how far above its children each is."""
+        found: list[tuple[Watch, int]] = []
+        level, at = 1, path
+        while True:
+            found += [(watch, level) for watch in self._by_path.get(at, ())]
+            end = at.rfind(b"/")
+            if end < 0 or at == b"/":
+                break
+            at, level = at[:end] or b"/", level + 1
+        self._remembered += 1 + len(found)
+        if self._remembered > _REMEMBERED:
+            self._forget()
+        self._above[path] = found
         return found
 
 

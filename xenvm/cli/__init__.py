@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def _help() -> None:
+    from xenvm.cli.help import columns, page
+    from xenvm.cli.run import leave
+
+    text = page(columns())
+    if text is not None:
+        print(text, end="")
+        leave(0)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command and ends the process with its exit code."""
     gc.set_threshold(100_000)  # hardly anything of a short command is garbage, and looking for it takes a twentieth
@@ -23,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         from xenvm.cli import run as runner
 
         runner.chosen_host, words = words[1], words[2:]
+    if words in (["--help"], ["-h"]):
+        _help()  # returns where only click can do it
     plain = parse(words)
     if plain is None:
         from xenvm.cli.app import run_with_click

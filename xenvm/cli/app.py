@@ -131,17 +131,14 @@ def _set_host(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 def application() -> click.Group:
     """The whole application."""
     params: list[click.Parameter] = [
-        click.Option(
-            ["--debug"], is_flag=True, expose_value=False, callback=_set_debug, help="Show where an error was raised."
-        ),
+        click.Option(["--debug"], is_flag=True, expose_value=False, callback=_set_debug, help=table.DEBUG),
         click.Option(
             ["--host"],
             metavar="HOST",
             is_eager=True,
             expose_value=False,
             callback=_set_host,
-            help="xen, sim or sim:FOLDER, a simulated host, or libvirt:URI; else $XENVM_HOST, else what this machine"
-            " is. A new simulated host can be chosen: 'sim:FOLDER?xen=4.17&gic=v2&memory=8G'.",
+            help=table.HOST,
         ),
     ]
     group = TableGroup(
@@ -149,7 +146,7 @@ def application() -> click.Group:
         name="xenvm",
         params=params,
         context_settings=_SETTINGS,
-        help="A toolstack for Xen on ARM: a minimal device tree, our own hypercalls, everything else on xenbus.",
+        help=table.ABOUT,
     )
     return click.version_option(__version__, prog_name="xenvm")(group)
 

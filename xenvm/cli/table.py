@@ -7,6 +7,14 @@ from __future__ import annotations
 
 from xenbus.value import Value
 
+ABOUT = "A toolstack for Xen on ARM: a minimal device tree, our own hypercalls, everything else on xenbus."
+DEBUG = "Show where an error was raised."
+HOST = (
+    "xen, sim or sim:FOLDER, a simulated host, or libvirt:URI; else $XENVM_HOST, else what this machine"
+    " is. A new simulated host can be chosen: 'sim:FOLDER?xen=4.17&gic=v2&memory=8G'."
+)
+"""What help says of the whole, and of the options before the command."""
+
 
 class Option(Value):
     """One option of a command; a flag unless it has a `metavar`."""
@@ -164,6 +172,52 @@ _CONSOLE = Command(
     (_DOMAIN,),
 )
 
+_CLASS = Argument("kind", "CLASS")
+_DEVID = Argument("device", "DEVID")
+_VALUES = Argument("values", "[KEY=VALUE]...", required=False, many=True)
+
+
+def _class(name: str, what: str) -> tuple[Command, ...]:
+    """The commands that xl has for one class."""
+    return (
+        Command(
+            f"{name}-attach", f"Give a running guest {what}.", f"class_words:{name}_attach", (), (_DOMAIN, _VALUES)
+        ),
+        Command(f"{name}-list", f"List what guests have of {name}.", f"class_words:{name}_list", (JSON,), (_DOMAINS,)),
+        Command(
+            f"{name}-detach",
+            f"Take {what} from a running guest.",
+            f"class_words:{name}_detach",
+            (_FORCE,),
+            (_DOMAIN, _DEVID),
+        ),
+    )
+
+
+_DEVICES = (
+    Command("channel-list", "List the channels of guests.", "classes:channel_list", (JSON,), (_DOMAINS,)),
+    Command(
+        "device-attach",
+        "Give a running guest a device of any class, whose back end somebody serves.",
+        "classes:device_attach",
+        (),
+        (_DOMAIN, _CLASS, _VALUES),
+    ),
+    Command("device-list", "List all devices of guests.", "classes:device_list", (JSON,), (_DOMAINS,)),
+    Command(
+        "device-detach",
+        "Take a device of any class from a running guest.",
+        "classes:device_detach",
+        (_FORCE,),
+        (_DOMAIN, _CLASS, _DEVID),
+    ),
+    *_class("vkb", "a keyboard, pointer or touch screen"),
+    *_class("vdispl", "a display"),
+    *_class("vsnd", "a sound card"),
+)
+
+_SERVE = Command("serve", "Serve the channels of this host's guests, until a signal.", "serve:serve")
+
 _GC = Command(
     "gc",
     "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
@@ -211,16 +265,7 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-_TOP = Command(
-    "top",
-    "Watch all domains and their devices, and act on them by keys.",
-    "top:top",
-    (
-        Option(("--once",), "once", "Print one look and end; so it is where there is no terminal."),
-        Option(("-d", "--delay"), "delay", "Seconds between looks at the CPU times.", "SECONDS", 2, True),
-        JSON.replace(help="Print one look as JSON."),
-    ),
-)
+from xenvm.cli.table_check import CHECK, TOP  # noqa: E402  (their rows need the classes above)
 
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
@@ -236,7 +281,7 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
-    _TOP,
+    TOP,
     Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),
@@ -275,6 +320,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "network-detach", "Take a vif from a running guest.", "devices:network_detach", (_FORCE,), (_DOMAIN, _DEVICE)
     ),
+    *_DEVICES,
     Command("vcpu-list", "List the vCPUs of domains.", "vcpus:vcpu_list", (JSON,), (_DOMAINS,)),
     Command(
         "vcpu-set",
@@ -330,7 +376,9 @@ COMMANDS: tuple[Command, ...] = (
         (),
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
+    CHECK,
     _DTB,
+    _SERVE,
     _GC,
     _CONVERT,
     _STORE,

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_RULES = {"disk": "XV030", "vif": "XV031", "cpus": "XV026", "cpus_soft": "XV026"}
 LARGEST = (1 << 31) - 1
 """The largest number that xl keeps of a setting."""
 
@@ -32,7 +33,7 @@ class Reader:
         if setting is None:
             return None
         if isinstance(setting.value, ListValue):
-            self._report(self._doubt, key, f"`{key}' is a list but must be a single value", setting.value)
+            self._report(self._doubt, key, f"`{key}' is a list but must be a single value", setting.value, "XV020")
             return None
         return setting.value
 
@@ -51,16 +52,17 @@ class Reader:
         if atom is None:
             return None
         if self.config.settings[key].added:
-            self._report(self._doubt, key, f"`{key}' is a number, which += cannot make", atom)
+            self._report(self._doubt, key, f"`{key}' is a number, which += cannot make", atom, "XV025")
             return None
         value = integer(atom.text)
         if value is None:
-            self._report(self._doubt, key, f"`{key}' is not a valid number: `{atom.text}'", atom)
+            self._report(self._doubt, key, f"`{key}' is not a valid number: `{atom.text}'", atom, "XV022")
             return None
         if is_octal(atom.text):
-            self._report("warning", key, f"`{key}' begins with a zero and is octal: {atom.text} is {value}", atom)
+            octal = f"`{key}' begins with a zero and is octal: {atom.text} is {value}"
+            self._report("warning", key, octal, atom, "XV023")
         if not low <= value <= high:
-            self.error(key, f"`{key}' must be {low} to {high}, not {value}", atom)
+            self.error(key, f"`{key}' must be {low} to {high}, not {value}", atom, "XV024")
             return None
         return value
 
@@ -71,32 +73,45 @@ class Reader:
             return ()
         if isinstance(setting.value, Atom):
             wanted = f"`{key}' is a single value but must be a list: {key}=['{setting.value.text}']"
-            self._report(self._doubt, key, wanted, setting.value)
+            self._report(self._doubt, key, wanted, setting.value, "XV020")
             return ()
         atoms = []
         for item in setting.value.items:
             if not isinstance(item, Atom):
-                self._report(self._doubt, key, f"`{key}' holds a list within the list, where a string belongs", item)
+                inner = f"`{key}' holds a list within the list, where a string belongs"
+                self._report(self._doubt, key, inner, item, "XV021")
                 break
             atoms.append(item)
         return tuple(atoms)
+
+    def lists(self, key: str) -> tuple[tuple[Atom, ...], ...]:
+        """The strings of each list of a list; empty if the key is missing."""
+        setting = self.config.settings.get(key)
+        if setting is None:
+            return ()
+        items = () if isinstance(setting.value, Atom) else setting.value.items
+        found = [item.items for item in items if isinstance(item, ListValue)]
+        if isinstance(setting.value, Atom) or len(found) != len(items):
+            wanted = f"`{key}' must be a list of lists: {key}=[['...', '...']]"
+            self._report(self._doubt, key, wanted, setting.value, "XV020")
+        return tuple(tuple(atom for atom in inner if isinstance(atom, Atom)) for inner in found)
 
     def has_list(self, key: str) -> bool:
         """Whether the key is set to a list, for keys that may be a list or a string."""
         setting = self.config.settings.get(key)
         return setting is not None and isinstance(setting.value, ListValue)
 
-    def error(self, key: str, message: str, at: Atom | ListValue | None = None) -> None:
+    def error(self, key: str, message: str, at: Atom | ListValue | None = None, rule: str = "XV026") -> None:
         """Records an error at a value, by default that of `key`; without a place if the key is missing."""
-        self._report("error", key, message, at)
+        self._report("error", key, message, at, rule)
 
-    def warn(self, key: str, message: str, at: Atom | ListValue | None = None) -> None:
+    def warn(self, key: str, message: str, at: Atom | ListValue | None = None, rule: str = "XV015") -> None:
         """Records a warning."""
-        self._report("warning", key, message, at)
+        self._report("warning", key, message, at, rule)
 
     def fail(self, key: str, error: ConfigError, at: Atom) -> None:
         """Records an error that another parser raised about a value."""
-        self._report("error", key, error.reason, at)
+        self._report("error", key, error.reason, at, _RULES.get(key, "XV032"))
 
     def place(self, at: Atom) -> tuple[int, int]:
         """Line and column of a value in the file; (0, 0) if it is from the command line."""
@@ -107,9 +122,9 @@ class Reader:
         lines = self.config.file_lines
         return {key: (found.line, found.column) for key, found in self.config.settings.items() if found.line <= lines}
 
-    def _report(self, severity: str, key: str, message: str, at: Atom | ListValue | None = None) -> None:
+    def _report(self, severity: str, key: str, message: str, at: Atom | ListValue | None, rule: str) -> None:
         setting = self.config.settings.get(key)
         if at is None and setting is not None:
             at = setting.value
         source, line = self.config.place(at.line) if at else (self.config.source, 0)
-        self.found.append(Diagnostic(severity, message, source, line, at.column if at else 0, key))
+        self.found.append(Diagnostic(severity, message, source, line, at.column if at else 0, key, rule))

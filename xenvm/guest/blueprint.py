@@ -11,7 +11,7 @@ import os
 from xenbus.value import Value
 from xenvm.errors import ConfigError, UnsupportedError
 from xenvm.guest import dtb, image, layout
-from xenvm.guest.spec import GuestSpec
+from xenvm.guest.spec import Affinity, GuestSpec
 from xenvm.types import KiB
 
 TYPE_CHECKING = False
@@ -34,6 +34,9 @@ class HostFacts(Value):
     directio: bool = False
     """Whether Xen drives an IOMMU."""
     cpus: frozenset[int] = frozenset(range(128))
+    sve_bits: int | None = None
+    """The longest vectors that guests can have, 0: none; None: not known, here as below."""
+    vpmu: bool | None = None
 
 
 class Blueprint(Value):
@@ -74,9 +77,12 @@ def draw(
 
     `kernel` and `ramdisk` are what the files of the configuration are, unless they are to be looked at here.
     """
+    if spec.bootloader is not None:
+        raise _at(spec, "bootloader", "only a creation has the bootloader look for the kernel")
     kernel = kernel or image.open_kernel(spec.kernel)
     ramdisk = ramdisk or (image.open_ramdisk(spec.ramdisk) if spec.ramdisk else None)
     _check_host(spec, facts, kernel)
+    spec = spec.replace(affinity=_on_host(spec.affinity, facts.cpus))
     banks = layout.banks_for(spec.maxmem)
     spec = settled(spec)
     assert spec.uuid is not None
@@ -91,10 +97,16 @@ def draw(
         kernel=kernel,
         ramdisk=ramdisk,
         banks=banks,
-        nr_spis=layout.spis_for(spec.irqs, spec.vuart, facts.release, spec.nr_spis),
+        nr_spis=layout.spis_for(spec.irqs, spec.vuart, facts.release, spec.nr_spis, len(spec.virtios)),
         paging_pool=pool,
         passthrough=_passthrough(spec, facts),
     )
+
+
+def _on_host(affinity: Affinity, cpus: frozenset[int]) -> Affinity:
+    """Without the CPUs that the host does not have."""
+    hard, soft = ([mask and mask & cpus for mask in masks] for masks in (affinity.hard, affinity.soft))
+    return Affinity(tuple(hard), tuple(soft))
 
 
 def settled(spec: GuestSpec) -> GuestSpec:
@@ -127,14 +139,10 @@ def _check_host(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel) -> None
             raise _at(spec, key, f"{key}: this host has none of these CPUs, only 0 to {max(facts.cpus)}")
     for disk in spec.disks:
         check_disk(disk, spec.source)
-    for nic in spec.nics:
-        check_nic(nic)
+    if not spec.is_plain:
+        from xenvm.guest.special import check_special
 
-
-def check_nic(nic: NicSpec) -> None:
-    """Refuses a vif that xenvm cannot serve; UnsupportedError."""
-    if nic.backend != "0":
-        raise UnsupportedError(f"vif {nic.devid}: backend={nic.backend}: only domain 0 can serve vifs")
+        check_special(spec, facts, kernel.bits)
 
 
 def check_disk(disk: DiskSpec, source: str = "") -> None:
@@ -147,7 +155,6 @@ def check_disk(disk: DiskSpec, source: str = "") -> None:
         ),
         (disk.specification != "xen", "a virtio disk is no xenbus device"),
         (disk.cdrom, "Linux on ARM ignores CD-ROM vbds: give the medium as a read-only disk"),
-        (disk.backend != "0", f"backend={disk.backend}: only domain 0 can serve disks"),
     )
     for wrong, reason in reasons:
         if wrong:

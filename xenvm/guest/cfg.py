@@ -25,6 +25,7 @@ _ESCAPES = {
 }  # fmt: skip
 _WORDS = {"name": "the name of a setting", "newline": "a newline", "[": "a value"}
 _PYTHON_HINT = "the file looks like Python code, which xl.cfg does not allow"
+_NO_ESCAPE = "the numerical escape"
 _DEPTH = 64
 _MOST_ERRORS = 20
 
@@ -66,6 +67,8 @@ class Diagnostic(Value):
     line: int = 0
     column: int = 0
     key: str = ""
+    rule: str = ""
+    """Id in :mod:`xenvm.guest.rules`."""
 
     def __str__(self) -> str:
         place = ":".join([self.source or "config", *(str(n) for n in (self.line, self.column) if n)])
@@ -194,7 +197,7 @@ def _unquote(body: str) -> tuple[str, str]:
     for part in parts:
         letter = "\\" if part[0] == "\0" else part[0]
         if letter in "x01234567":
-            return "", f"the numerical escape \\{letter} does not work in xl.cfg; write the character itself"
+            return "", f"{_NO_ESCAPE} \\{letter} does not work in xl.cfg; write the character itself"
         if letter not in _ESCAPES:
             return "", f"the escape \\{letter} is unknown; a backslash itself is written \\\\"
         found.append(_ESCAPES[letter] + part[1:])
@@ -237,17 +240,18 @@ class _Parser:
                 self._statement()
             except _Unexpected as wrong:
                 failed += 1
-                self._report("error", *wrong.args)
+                token, reason = wrong.args
+                self._report("error", token, reason, rule=_rule(token))
                 self._recover()
         if failed and self.like_python:
-            self.found.append(Diagnostic("error", _PYTHON_HINT, self.source))
+            self.found.append(Diagnostic("error", _PYTHON_HINT, self.source, rule="XV001"))
         if failed:
             raise ConfigErrors(self.found)
         return Config(self.source, self.settings, self.file_lines, tuple(self.found))
 
-    def _report(self, severity: str, token: Token, message: str, key: str = "") -> None:
+    def _report(self, severity: str, token: Token, message: str, key: str = "", rule: str = "") -> None:
         source, line = _place(self.source, self.file_lines, token[3])
-        self.found.append(Diagnostic(severity, message, source, line, token[4], key))
+        self.found.append(Diagnostic(severity, message, source, line, token[4], key, rule))
 
     def _statement(self) -> None:
         if self._take("newline", ";"):
@@ -265,7 +269,7 @@ class _Parser:
             value = self._joined(before.value, value, first)
         elif before and name[3] <= self.file_lines:
             message = f"`{key}' is set again; what line {before.line} says is lost"
-            self._report("warning", name, message, key)
+            self._report("warning", name, message, key, "XV011")
         self.settings[key] = Setting(key, value, name[3], name[4], adding)
 
     def _joined(self, before: Atom | ListValue, value: Atom | ListValue, first: Token) -> Atom | ListValue:
@@ -329,6 +333,14 @@ class _Parser:
             if not self.depth or self.tokens[self.at][0] in ("name", "bad", "end"):
                 self.depth = 0
                 return
+
+
+def _rule(token: Token) -> str:
+    if token[0] != "bad":
+        return "XV001"
+    if token[1].startswith(_NO_ESCAPE):
+        return "XV004"
+    return {"\r": "XV002", "\ufeff": "XV003"}.get(token[2][:1], "XV001")
 
 
 def _near(token: Token, reason: str) -> str:

@@ -7,11 +7,13 @@ after it has recorded the error.
 from __future__ import annotations
 
 from xenvm.errors import ConfigError
+from xenvm.guest.access import LARGEST
 from xenvm.guest.numerals import decimal, hexadecimal
 from xenvm.guest.spec import ACTIONS, IomemRange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from xenvm.guest.access import Reader
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from xenvm.guest.settings import Row
     from xenvm.guest.spec import DiskSpec, NicSpec
 
+_VIF_RULES = (("no unit", "XV039"), ("octal", "XV023"))
+"""Rules of a vif's warnings, by a word in them."""
 _UUID_GROUPS = (8, 4, 4, 4, 12)
 _MAX_PAGES = 1 << 40
 """Pages that a physical address of 52 bits reaches."""
@@ -26,7 +30,12 @@ _MAX_PAGES = 1 << 40
 
 def convert(reader: Reader, row: Row) -> Any:
     """The value for `row.field`, or None if the field stays at its default."""
-    return _CONVERTERS[row.converter](reader, row)
+    found = _CONVERTERS.get(row.converter)
+    if found is None:
+        from xenvm.guest.convert_rare import CONVERTERS
+
+        found = CONVERTERS[row.converter]
+    return found(reader, row)
 
 
 def _path(reader: Reader, row: Row) -> str | None:
@@ -44,6 +53,15 @@ def _mebibytes(reader: Reader, row: Row) -> int | None:
 
 def _event_channels(reader: Reader, row: Row) -> int | None:
     return _number(reader, row) or None  # xl takes 0 for the default
+
+
+def _flag(reader: Reader, row: Row) -> bool | None:
+    value = reader.number(row.key, -LARGEST, LARGEST)
+    return None if value is None else value != 0
+
+
+def _offset(reader: Reader, row: Row) -> int | None:
+    return reader.number(row.key, -LARGEST, LARGEST)
 
 
 def _choice(reader: Reader, row: Row) -> str | None:
@@ -102,7 +120,7 @@ def _disks(reader: Reader, row: Row) -> tuple[DiskSpec, ...]:
             reader.fail(row.key, error, atom)
             continue
         if disk.devid in disks:
-            reader.error(row.key, f"two disks are {disks[disk.devid].vdev}: `{atom.text}'", atom)
+            reader.error(row.key, f"two disks are {disks[disk.devid].vdev}: `{atom.text}'", atom, "XV033")
         disks[disk.devid] = disk
     return tuple(disks.values())
 
@@ -120,9 +138,9 @@ def _vifs(reader: Reader, row: Row) -> tuple[NicSpec, ...]:
             reader.fail(row.key, error, atom)
             continue
         for sentence in warnings:
-            reader.warn(row.key, sentence, atom)
+            reader.warn(row.key, sentence, atom, next((rule for word, rule in _VIF_RULES if word in sentence), "XV015"))
         if nic.devid in nics:
-            reader.error(row.key, f"two interfaces have devid {nic.devid}: `{atom.text}'", atom)
+            reader.error(row.key, f"two interfaces have devid {nic.devid}: `{atom.text}'", atom, "XV034")
         nics[nic.devid] = nic
     return tuple(nics.values())
 
@@ -170,16 +188,18 @@ def _dtdev(reader: Reader, row: Row) -> tuple[str, ...]:
     return tuple(atom.text for atom in atoms)
 
 
-_CONVERTERS = {
+_CONVERTERS: dict[str, Callable[[Reader, Row], Any]] = {
     "action": _action,
     "choice": _choice,
     "disks": _disks,
     "dtdev": _dtdev,
     "event_channels": _event_channels,
+    "flag": _flag,
     "iomem": _iomem,
     "irqs": _irqs,
     "mebibytes": _mebibytes,
     "number": _number,
+    "offset": _offset,
     "passthrough": _passthrough,
     "path": _path,
     "uuid": _uuid,

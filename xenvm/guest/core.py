@@ -12,8 +12,6 @@ from xenvm.types import PAGE_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     Section = tuple[str, int, int, int, int, int]
 
 EM_ARM, EM_AARCH64 = 40, 183
@@ -69,9 +67,9 @@ class Core(Value):
         head = _elf_header(self.machine) + bytes(_SECTION) + b"".join(map(_section, sections)) + notes + registers
         return head.ljust(self.pages_at, b"\0")
 
-    def tail(self, frames: Sequence[int]) -> bytes:
-        """The file behind its pages: their frame numbers, ascending, and the names of the sections."""
-        return pack(f"<{len(frames)}Q", *frames) + _strings()
+    def tail(self, frames: bytes) -> bytes:
+        """The file behind its pages: their frame numbers, ascending, 64 bits each, and the names of the sections."""
+        return frames + _strings()
 
 
 def _elf_header(machine: int) -> bytes:

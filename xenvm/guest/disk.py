@@ -85,6 +85,18 @@ def vdev_to_devid(vdev: str) -> int:
     raise ConfigError(f"`{vdev}' is not a virtual device such as xvda")
 
 
+def linux_place(devid: int) -> tuple[int, int] | None:
+    """Number of the disk and of the partition that Linux makes of a virtual device: hda and sda are xvda there too."""
+    if devid >> 28 == 1:
+        return devid >> 8 & 0xFFFFF, devid & 0xFF
+    major, minor = devid >> 8, devid & 0xFF
+    if major in (202, 8):
+        return minor >> 4, minor & 0xF
+    if major in (3, 22):
+        return (0 if major == 3 else 2) + (minor >> 6), minor & 0x3F
+    return None
+
+
 def _xvd_number(disk: int, partition: int) -> int:
     if disk <= 15 and partition <= 15:
         return 202 << 8 | disk << 4 | partition
@@ -188,7 +200,9 @@ class _Scan:
         if key in _COLO:
             raise ConfigError(f"`{key}' is for COLO, which ARM does not have,")
         if key not in _KEYS:
-            raise ConfigError(f"unknown parameter `{key}'")
+            from xenvm.guest.settings import hint
+
+            raise ConfigError(f"unknown parameter `{key}'{hint(key, _KEYS)}")
         field, meanings = _KEYS[key]
         if meanings is None:
             self._set(field, value)

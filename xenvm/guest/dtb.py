@@ -14,7 +14,7 @@ from xenbus.value import Value
 from xenvm.errors import ConfigError, ImageError
 from xenvm.guest import image, layout
 from xenvm.guest.fdtblob import HEADER_SIZE, Node, read_partial
-from xenvm.guest.layout import MemoryLayout, Region, round_up
+from xenvm.guest.layout import GIC_PHANDLE, MemoryLayout, Region, round_up
 from xenvm.types import PAGE_SIZE, Gpa
 
 TYPE_CHECKING = False
@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 
     from xenvm.guest.blueprint import Blueprint
     from xenvm.guest.spec import GuestSpec
+    from xenvm.guest.virtio import VirtioDevice
 
     Property: TypeAlias = tuple[str, bytes]
 
 MAX_SIZE = 1 << 20
 """Limit of a tree, libxl's."""
 SEED_SIZE = 128
-GIC_PHANDLE = 65000
-
 _PPI, _SPI = 1, 0
 _LEVEL_LOW, _LEVEL_HIGH = 0xF08, 0xF04
 """Trigger of an interrupt, and the mask of all eight CPUs of a GICv2."""
@@ -66,6 +65,8 @@ class TreeInput(Value):
     initrd: Region | None = None
     clock_frequency: int = 0
     vuart: bool = False
+    optee: bool = False
+    virtios: tuple[VirtioDevice, ...] = ()
     rng_seed: bytes | None = None
     partial: tuple[Node, ...] = ()
     """Further nodes of the root: /passthrough and /aliases."""
@@ -87,9 +88,19 @@ def tree_input(spec: GuestSpec, bits: int, facts: TreeFacts, initrd: Region | No
         initrd=initrd,
         clock_frequency=facts.clock_frequency,
         vuart=spec.vuart,
+        optee=spec.tee == "optee",
+        virtios=_virtios(spec),
         rng_seed=facts.rng_seed if facts.xen >= (4, 16) else None,
         partial=read_partial(spec.device_tree) if spec.device_tree else (),
     )
+
+
+def _virtios(spec: GuestSpec) -> tuple[VirtioDevice, ...]:
+    if not spec.virtios:
+        return ()
+    from xenvm.guest import virtio
+
+    return virtio.placed(spec.virtios)
 
 
 def lay_out(
@@ -179,6 +190,8 @@ def tree(guest: TreeInput) -> Node:
             _timer(guest),
             _hypervisor(guest),
             *((_vuart(),) if guest.vuart else ()),
+            *((_optee(),) if guest.optee else ()),
+            *_virtio_nodes(guest),
             *guest.partial,
         ),
     )
@@ -280,6 +293,19 @@ def _vuart() -> Node:
             ("current-speed", _cells(115200)),
         ),
     )
+
+
+def _optee() -> Node:
+    optee = Node("optee", (("compatible", b"linaro,optee-tz\0"), ("method", b"hvc\0")))
+    return Node("firmware", (), (optee,))
+
+
+def _virtio_nodes(guest: TreeInput) -> tuple[Node, ...]:
+    if not guest.virtios:
+        return ()
+    from xenvm.guest import virtio
+
+    return virtio.tree_nodes(guest.virtios)
 
 
 def _interrupts(*triples: tuple[int, int, int]) -> tuple[Property, Property]:

@@ -12,7 +12,7 @@ import stat
 from xenbus.value import Value
 from xenvm.errors import ImageError
 from xenvm.guest.layout import RAM_BANKS, Region
-from xenvm.types import PAGE_SIZE, Gpa
+from xenvm.types import PAGE_SIZE, Gpa, Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ _FOREIGN = (
 
 class Reader(Protocol):
     """An open source, read from its beginning to its end; a context manager."""
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """Sources of equal stamps have the same bytes; None where nothing is known of them."""
 
     def read_into(self, view: memoryview) -> None:
         """Fills the whole of `view` (bytes, writable) with what comes next. ImageError: the file is not as it was."""
@@ -229,7 +233,15 @@ def _unpacked_size(path: str, file: FileIO, packed: int) -> int:
     return size
 
 
+def _stamp(file: FileIO, unpacked: bool) -> Stamp:
+    state = os.fstat(file.fileno())
+    changed = max(state.st_mtime_ns, state.st_ctime_ns)
+    return changed, state.st_mtime_ns, state.st_dev, state.st_ino, state.st_size, int(unpacked)
+
+
 class _HeldReader:
+    stamp = None
+
     def __init__(self, data: bytes) -> None:
         self._rest = memoryview(data)
 
@@ -255,6 +267,7 @@ class _FileReader:
         except ImageError:
             self._file.close()
             raise
+        self.stamp = _stamp(self._file, unpacked=False)
 
     def read_into(self, view: memoryview) -> None:
         done = 0
@@ -286,6 +299,7 @@ class _GzipReader:
         import zlib
 
         self._path, self._file = path, _open(path)
+        self.stamp = _stamp(self._file, unpacked=True)
         self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         self._broken = zlib.error
         self._packed = b""

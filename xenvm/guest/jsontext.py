@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     Json = dict[str, "Json"] | list["Json"] | str | float | None
 
-_ESCAPES = {'"': '\\"', "\\": "\\\\", **{chr(code): f"\\u{code:04x}" for code in range(0x20)}}
+_ESCAPES = {ord('"'): '\\"', ord("\\"): "\\\\", **{code: f"\\u{code:04x}" for code in range(0x20)}}
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
@@ -22,7 +22,7 @@ def text(value: Json, indent: str = "\n") -> str:
     if value is None or isinstance(value, bool):
         return _CONSTANTS[value]
     if isinstance(value, str):
-        return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+        return f'"{value.translate(_ESCAPES)}"'
     return str(value)
 
 

@@ -36,6 +36,8 @@ GICV2_CPU = Gpa(0x03002000)
 _GICV2_CPU_SIZE = 0x2000
 GICV3_REDISTRIBUTORS = Region(Gpa(0x03020000), 0x1000000)
 VUART = Region(Gpa(0x22000000), 0x1000)
+VIRTIO = Region(Gpa(0x02000000), 0x100000)
+"""Registers of virtio-mmio devices."""
 GRANT_TABLE = Region(Gpa(0x38000000), 0x1000000)
 """Addresses where the guest may map its grant table."""
 RAM_BANKS = (Region(Gpa(0x40000000), 3 * GIB), Region(Gpa(0x200000000), 1016 * GIB))
@@ -49,6 +51,9 @@ MAGIC_GFNS = (CONSOLE_GFN, XENSTORE_GFN, MONITOR_GFN, VUART_GFN)
 
 VUART_SPI = 32
 FIRST_SPI = 32
+VIRTIO_SPI = 33
+MAX_VIRTIOS = 11
+GIC_PHANDLE = 65000
 
 _MODULES_START = Gpa(RAM_BANKS[0].start + 128 * MIB)
 _MIN_EXTENDED = 64 * MIB
@@ -218,15 +223,21 @@ def paging_pool_bytes(maxmem: KiB, vcpus: int) -> int:
     return 4 * (256 * vcpus + maxmem // 1024 + 128) * 1024
 
 
-def spis_for(irqs: Sequence[int], vuart: bool, xen: tuple[int, int], wanted: int | None = None) -> int:
-    """How many shared interrupts a guest's GIC must have for its physical `irqs` and its vuart.
+def spis_for(
+    irqs: Sequence[int], vuart: bool, xen: tuple[int, int], wanted: int | None = None, virtios: int = 0
+) -> int:
+    """How many shared interrupts a guest's GIC must have for its physical `irqs`, its vuart and its virtio devices.
 
-    ConfigError: an irq is the vuart's, or `wanted` is too few (Xen's tools before 4.21 raise it silently instead).
+    ConfigError: an irq is another device's, or `wanted` is too few (Xen's tools before 4.21 raise it silently instead).
     """
     if vuart and VUART_SPI in irqs:
         raise ConfigError(f"irq {VUART_SPI} is the vuart's own interrupt")
+    last = VIRTIO_SPI + virtios - 1
+    for irq in irqs:
+        if VIRTIO_SPI <= irq <= last:
+            raise ConfigError(f"irq {irq} is the interrupt of a virtio device: those are {VIRTIO_SPI} to {last}")
     highest = max((irq for irq in irqs if irq >= FIRST_SPI), default=FIRST_SPI - 1)
-    needed = max(highest - FIRST_SPI + 1, int(vuart))
+    needed = max(highest - FIRST_SPI + 1, int(vuart), last - FIRST_SPI + 1 if virtios else 0)
     if wanted is not None and wanted < needed and xen >= (4, 21):
         raise ConfigError(f"nr_spis={wanted} is too small: the guest's interrupts need {needed}")
     return max(needed, wanted or 0)

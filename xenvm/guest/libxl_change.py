@@ -123,7 +123,7 @@ def _nic(entry: dict[str, Any], known: dict[int, NicSpec]) -> NicSpec:
     if same is not None and same.mac == mac:
         return same
     rate = entry.get("rate_bytes_per_interval"), entry.get("rate_interval_usecs")
-    texts: dict[str, Any] = {key: _text(entry, key) for key in _NIC_TEXTS}
+    texts: dict[str, Any] = {key: _text(entry, "ifname" if key == "vifname" else key) for key in _NIC_TEXTS}
     return NicSpec(
         devid,
         mac,

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from xenvm.guest.jsontext import Json
     from xenvm.guest.spec import DiskSpec, GuestSpec, NicSpec
 
+_ALL_CPUS = 128
+"""How many stand for all: libxl passes over those that a host does not have."""
 _ACTIONS = {"rename-restart": "restart_rename"}
 """Where libxl's name is not the setting's with underscores."""
-_NIC_KEYS = ("mtu", "mac", "ip", "bridge", "script", "vifname", "gatewaydev", "vlan")
+_NIC_KEYS = ("mtu", "vlan", "model", "mac", "ip", "bridge", "vifname", "script", "gatewaydev")
 
 
 def record(spec: GuestSpec) -> str:
@@ -32,6 +34,10 @@ def record(spec: GuestSpec) -> str:
         action = getattr(spec, key)
         if action != "destroy":
             config[key] = _ACTIONS.get(action, action.replace("-", "_"))
+    if not spec.is_plain:
+        from xenvm.guest import libxl_json_rare
+
+        libxl_json_rare.extend(config, spec)
     return text(config)
 
 
@@ -48,7 +54,7 @@ def _build(spec: GuestSpec) -> Json:
     found: dict[str, Json] = {"max_vcpus": spec.maxvcpus, "avail_vcpus": list(range(spec.vcpus))}
     for key, masks in (("vcpu_hard_affinity", spec.affinity.hard), ("vcpu_soft_affinity", spec.affinity.soft)):
         if any(mask is not None for mask in masks):
-            found[key] = [[*sorted(mask or ())] for mask in masks]
+            found[key] = _cpu_maps(masks)
     found.update(_memory(spec))
     # Its default, but without it `xl mem-set` and `mem-max` end in an assertion, as they do on ARM guests of xl's own.
     found["acpi"] = "False"
@@ -65,6 +71,12 @@ def _build(spec: GuestSpec) -> Json:
     found["arch_arm"] = dict(_arm(spec))
     found["arch_x86"] = {}
     return found
+
+
+def _cpu_maps(masks: tuple[frozenset[int] | None, ...]) -> Json:
+    """One for each vCPU up to the last that is bound; libxl takes an empty one for no CPU at all."""
+    last = max(number for number, mask in enumerate(masks) if mask is not None)
+    return [list(range(_ALL_CPUS)) if mask is None else [*sorted(mask)] for mask in masks[: last + 1]]
 
 
 def _memory(spec: GuestSpec) -> Iterator[tuple[str, Json]]:
@@ -100,7 +112,10 @@ def nic_entry(nic: NicSpec) -> Json:
 
 
 def _disk(disk: DiskSpec) -> Iterator[tuple[str, Json]]:
-    yield "pdev_path", disk.target
+    if disk.backend != "0":
+        yield "backend_domname", disk.backend
+    if disk.target:
+        yield "pdev_path", disk.target
     yield "vdev", disk.vdev
     if disk.backendtype is not None:
         yield "backend", disk.backendtype
@@ -112,17 +127,25 @@ def _disk(disk: DiskSpec) -> Iterator[tuple[str, Json]]:
             yield key, 1
     if disk.direct_io_safe:
         yield "direct_io_safe", True
+    if disk.specification != "xen":
+        yield "specification", disk.specification
     if disk.discard is not None:
         yield "discard_enable", str(disk.discard)
+    if disk.trusted is not None:
+        yield "trusted", str(disk.trusted)
 
 
 def _nic(nic: NicSpec) -> Iterator[tuple[str, Json]]:
+    if nic.backend != "0":
+        yield "backend_domname", nic.backend
     yield "devid", nic.devid
     for key in _NIC_KEYS:
         value = getattr(nic, key)
         if value is not None:
-            yield key, value
+            yield "ifname" if key == "vifname" else key, value
     yield "nictype", "vif"
     if nic.rate is not None:
         yield "rate_bytes_per_interval", nic.rate[0]
         yield "rate_interval_usecs", nic.rate[1]
+    if nic.trusted is not None:
+        yield "trusted", str(nic.trusted)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     CpuSets = tuple[frozenset[int] | None, ...]
 
+_RARE = (
+    *("cpu_weight", "cap", "period", "extratime", "slice", "latency", "xenstore_feature_mask"),
+    *("bootloader", "bootloader_args", "bootloader_user", "bootloader_restrict"),
+)
 _MAX_FILE = 1 << 20
 _MAX_VCPUS = 128
 _MAX_MEMORY = 1 << 30
@@ -51,6 +55,14 @@ def check_text(data: bytes | str, source: str = "", overrides: Iterable[str] = (
         return _load(parse(data, source, overrides), strict=True)[1]
     except ConfigErrors as errors:
         return errors.diagnostics
+
+
+def examine(data: bytes | str, source: str = "") -> tuple[GuestSpec | None, tuple[Diagnostic, ...]]:
+    """The guest, or None if there are errors, and all errors and warnings; never raises."""
+    try:
+        return _load(parse(data, source), strict=True)
+    except ConfigErrors as errors:
+        return None, errors.diagnostics
 
 
 def read_file(path: str) -> bytes:
@@ -88,6 +100,10 @@ def _fields(reader: Reader) -> dict[str, Any]:
     fields["affinity"] = Affinity(
         hard=_cpu_sets(reader, "cpus", fields["maxvcpus"]), soft=_cpu_sets(reader, "cpus_soft", fields["maxvcpus"])
     )
+    if any(key in reader.config.settings for key in _RARE):
+        from xenvm.guest import load_rare
+
+        fields.update(load_rare.fields(reader, fields["maxvcpus"]))
     for key in reader.config.settings:
         field, value = _setting(reader, key)
         if value is not None:
@@ -100,32 +116,32 @@ def _setting(reader: Reader, key: str) -> tuple[str, Any]:
     row = find(key)
     if row is None:
         near = suggest(key)
-        reader.warn(key, f"unknown setting `{key}' is ignored" + (f"; is it `{near}'?" if near else ""))
+        reader.warn(key, f"unknown setting `{key}' is ignored" + (f"; is it `{near}'?" if near else ""), rule="XV010")
     elif row.field:
         return row.field, convert(reader, row)
     elif row.kind in ("warn", "err") and not asks_for_nothing(row, reader.config.settings[key].value):
         if row.kind == "warn":
-            reader.warn(key, f"`{key}' is ignored: {row.reason}")
+            reader.warn(key, f"`{key}' is ignored: {row.reason}", rule="XV012")
         else:
-            reader.error(key, f"`{key}' is not possible: {row.reason or 'this version of xenvm does not build it'}")
+            reader.error(key, f"`{key}' is not possible: {row.reason}", rule="XV013")
     return "", None
 
 
 def _name(reader: Reader) -> str:
     name = reader.text("name") or ""
     if not name:
-        reader.error("name", "`name' is missing: every guest needs one")
+        reader.error("name", "`name' is missing: every guest needs one", rule="XV060")
     if "/" in name or any(ord(char) < 32 or ord(char) == 127 for char in name):
         reader.error("name", "`name' cannot hold a slash or a control character")
     if name.isascii() and name.isdigit():
-        reader.warn("name", f"`name' {name} is a number, which commands will take for a domid")
+        reader.warn("name", f"`name' {name} is a number, which commands will take for a domid", rule="XV061")
     return name
 
 
 def _kernel(reader: Reader) -> str:
     kernel = reader.path("kernel") or ""
-    if not kernel:
-        reader.error("kernel", "`kernel' is missing: the path of the kernel image in the host")
+    if not kernel and not reader.path("bootloader"):
+        reader.error("kernel", "`kernel' is missing: the path of the kernel image in the host", rule="XV060")
     return kernel
 
 
@@ -151,7 +167,7 @@ def _cmdline(reader: Reader) -> str:
     if cmdline is not None:
         for key, other in (("root", root), ("extra", extra)):
             if other is not None:
-                reader.warn(key, f"`{key}' is ignored in favour of `cmdline'")
+                reader.warn(key, f"`{key}' is ignored in favour of `cmdline'", rule="XV014")
         return cmdline
     parts = ([] if root is None else [f"root={root}"]) + ([] if extra is None else [extra])
     return " ".join(parts)
@@ -162,7 +178,7 @@ def _memory(reader: Reader) -> tuple[int, int]:
     memory, most = reader.number("memory", 1, _MAX_MEMORY), reader.number("maxmem", 1, _MAX_MEMORY)
     at_start = memory or most or 32
     if most is not None and at_start > most:
-        reader.error("memory", f"`memory' ({at_start} MiB) is more than `maxmem' ({most} MiB)")
+        reader.error("memory", f"`memory' ({at_start} MiB) is more than `maxmem' ({most} MiB)", rule="XV024")
     return at_start * 1024, (most or at_start) * 1024
 
 
@@ -170,7 +186,7 @@ def _vcpus(reader: Reader) -> tuple[int, int]:
     vcpus = reader.number("vcpus", 1, _MAX_VCPUS) or 1
     most = reader.number("maxvcpus", 0, _MAX_VCPUS) or vcpus
     if most < vcpus:
-        reader.error("maxvcpus", f"`maxvcpus' ({most}) is less than `vcpus' ({vcpus})")
+        reader.error("maxvcpus", f"`maxvcpus' ({most}) is less than `vcpus' ({vcpus})", rule="XV024")
     return vcpus, most
 
 
@@ -180,7 +196,8 @@ def _cpu_sets(reader: Reader, key: str, vcpus: int) -> CpuSets:
         return _bound([_cpu_set(reader, key, reader.atom(key))] * vcpus)
     atoms = reader.atoms(key)
     if len(atoms) > vcpus:
-        reader.warn(key, f"`{key}' has {len(atoms)} elements for {vcpus} vCPUs; the others are ignored")
+        extra = f"`{key}' has {len(atoms)} elements for {vcpus} vCPUs; the others are ignored"
+        reader.warn(key, extra, rule="XV027")
     sets = [_cpu_set(reader, key, atom) for atom in atoms[:vcpus]]
     return _bound(sets + [None] * (vcpus - len(sets)))
 

@@ -152,23 +152,23 @@ class Device(Value):
 
     def nodes(self) -> Iterator[Node]:
         """All nodes of the device, in an order in which parents come first."""
-        guest, backend = self.domid, self.backend_domid
-        guest_owned, read_only = f"n{guest},r{backend}", f"n{backend},r{guest}"
-        yield Node(f"{self.record}/frontend", self.frontend)
-        yield Node(f"{self.record}/backend", self.backend)
-        yield Node(self.frontend, "", guest_owned if self.front_owned else read_only)
-        yield Node(f"{self.frontend}/backend", self.backend)
+        front, back, record = self.frontend, self.backend, self.record
+        guest_owned, read_only = f"n{self.domid},r{self.backend_domid}", f"n{self.backend_domid},r{self.domid}"
+        yield Node(f"{record}/frontend", front)
+        yield Node(f"{record}/backend", back)
+        yield Node(front, "", guest_owned if self.front_owned else read_only)
+        yield Node(f"{front}/backend", back)
         for key, value in self.front:
-            yield Node(f"{self.frontend}/{key}", value, None if self.front_owned else guest_owned)
+            yield Node(f"{front}/{key}", value, None if self.front_owned else guest_owned)
         for key, value in self.front_readonly:
-            yield Node(f"{self.frontend}/{key}", value, read_only if self.front_owned else None)
-        yield Node(self.backend, "", read_only)
-        yield Node(f"{self.backend}/frontend", self.frontend)
+            yield Node(f"{front}/{key}", value, read_only if self.front_owned else None)
+        yield Node(back, "", read_only)
+        yield Node(f"{back}/frontend", front)
         for key, value in self.back:
-            yield Node(f"{self.backend}/{key}", value)
-            yield Node(f"{self.record}/{key}", value)
+            yield Node(f"{back}/{key}", value)
+            yield Node(f"{record}/{key}", value)
         for key, value in self.plumbed:
-            yield Node(f"{self.backend}/{key}", value)
+            yield Node(f"{back}/{key}", value)
 
 
 def console_device(domid: Domid, port: Port, backend: Domid = DOM0) -> Device:
@@ -313,6 +313,10 @@ def guest_nodes(
 ) -> Iterator[Node]:
     """All nodes of a guest, in the order in which libxl makes them."""
     yield from domain_nodes(who)
+    if spec.driver_domain:
+        # For the toolstack and the QEMU in the guest, which serve others.
+        yield Node(f"{who.home}/libxl", "", f"n{who.domid}")
+        yield Node(f"{who.home}/device-model", "", f"n{who.domid}")
     yield from build_nodes(who, Sizes(spec.maxmem, spec.memory, spec.vcpus, spec.maxvcpus), ports.store, start_time)
     consoles = [console_device(who.domid, ports.console)]
     if ports.vuart is not None:

@@ -8,7 +8,7 @@ from xenvm.guest.numerals import integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from xenvm.guest.cfg import Atom
@@ -46,6 +46,12 @@ def find(key: str) -> Row | None:
 def suggest(key: str) -> str | None:
     """The known key that one slip of the keyboard turns into `key`; difflib would cost more than all the rest."""
     return next((known for known in _rows() if _one_slip(key, known)), None)
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """``; is it `X'?`` for the known word that one slip turns into `word`, else nothing."""
+    near = next((each for each in known if _one_slip(word, each)), None)
+    return f"; is it `{near}'?" if near else ""
 
 
 def documentation() -> Iterator[tuple[str, str, str, str, str]]:

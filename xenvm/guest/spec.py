@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xenvm.guest.classes import ChannelSpec, P9Spec, PvcallsSpec, VdisplSpec, VkbSpec, VsndSpec
+
 ACTIONS = (
     "destroy",
     "restart",
@@ -88,6 +90,39 @@ class IomemRange(Value):
     gfn: int
 
 
+class Scheduling(Value):
+    """What the scheduler of the guest's cpupool is told; None: its default."""
+
+    weight: int | None = None
+    cap: int | None = None
+    """Percent of one CPU."""
+    period: int | None = None
+    """Microseconds."""
+    extratime: bool | None = None
+    slice: int | None = None
+    """Of a scheduler that is gone, as `latency` is: only in the record."""
+    latency: int | None = None
+
+
+class VirtioSpec(Value):
+    """One virtio-mmio device other than a disk; its back end is a program that looks into the store."""
+
+    type: str
+    """``virtio,device22`` and the like: the number is that of the virtio standard."""
+    backend: str = "0"
+    grant_usage: bool | None = None
+    """None: unless the back end is in domain 0."""
+
+
+class Bootloader(Value):
+    """A program in the host that finds kernel and ramdisk, in the first disk."""
+
+    program: str
+    arguments: tuple[str, ...] = ()
+    user: str | None = None
+    restrict: bool = False
+
+
 class GuestSpec(Value):
     """A whole guest as configured, with xl's defaults filled in and all sizes checked against each other."""
 
@@ -105,6 +140,13 @@ class GuestSpec(Value):
     affinity: Affinity = Affinity()
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
+    channels: tuple[ChannelSpec, ...] = ()
+    p9s: tuple[P9Spec, ...] = ()
+    vkbs: tuple[VkbSpec, ...] = ()
+    vdispls: tuple[VdisplSpec, ...] = ()
+    vsnds: tuple[VsndSpec, ...] = ()
+    pvcalls: tuple[PvcallsSpec, ...] = ()
+    virtios: tuple[VirtioSpec, ...] = ()
     on_poweroff: str = "destroy"
     on_reboot: str = "restart"
     on_watchdog: str = "destroy"
@@ -126,6 +168,28 @@ class GuestSpec(Value):
     shadow_memory: KiB | None = None
     """Size of the p2m page pool, or None: computed from memory and vCPUs."""
     pool: str | None = None
+    scheduling: Scheduling = Scheduling()
+    llc_colors: tuple[int, ...] = ()
+    sve: int = 0
+    """Bits of a vector, 0: none, -1: the most that the host has."""
+    tee: str = "none"
+    """none, optee or ffa."""
+    arm_sci: str = "none"
+    """none or scmi_smc."""
+    vpmu: bool = False
+    trap_unmapped_accesses: bool = True
+    seclabel: str | None = None
+    init_seclabel: str | None = None
+    """The label until the guest is built."""
+    driver_domain: bool = False
+    claim: bool = False
+    xenstore_feature_mask: int | None = None
+    xenstore_quota: tuple[tuple[str, int], ...] = ()
+    bootloader: Bootloader | None = None
+    nomigrate: bool | None = None
+    """Only in the record, as the next two."""
+    localtime: bool | None = None
+    rtc_timeoffset: int | None = None
     irqs: tuple[int, ...] = ()
     iomem: tuple[IomemRange, ...] = ()
     dtdev: tuple[str, ...] = ()
@@ -134,3 +198,28 @@ class GuestSpec(Value):
     places: Mapping[str, tuple[int, int]] | None = None
     """Line and column of the settings by key, for errors found later (a missing kernel file, say); none of settings
     from the command line."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has nothing of what few guests have, so that the code for that need not be loaded."""
+        return all(getattr(self, field) == default for field, default in _RARE.items())
+
+
+_RARE: dict[str, object] = {
+    **dict.fromkeys(("channels", "p9s", "vkbs", "vdispls", "vsnds", "pvcalls", "virtios"), ()),
+    "scheduling": Scheduling(),
+    "llc_colors": (),
+    "sve": 0,
+    "tee": "none",
+    "arm_sci": "none",
+    "vpmu": False,
+    "trap_unmapped_accesses": True,
+    "seclabel": None,
+    "init_seclabel": None,
+    "claim": False,
+    "xenstore_feature_mask": None,
+    "xenstore_quota": (),
+    **dict.fromkeys(("bootloader", "nomigrate", "localtime", "rtc_timeoffset")),
+    "driver_domain": False,
+}
+"""Fields of what few guests have, and their defaults."""

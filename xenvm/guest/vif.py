@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenvm.errors import ConfigError
-from xenvm.guest.numerals import decimal, integer
+from xenvm.guest.numerals import decimal, integer, is_octal
 from xenvm.guest.spec import NicSpec
 
 TYPE_CHECKING = False
@@ -50,6 +50,8 @@ def parse_rate(text: str, warnings: list[str] | None = None) -> tuple[int, int]:
     """``10Mb/s@50ms`` as bytes per interval and the interval in microseconds; ConfigError if it is none."""
     speed, at, interval = text.partition("@")
     number, unit = _split_number(speed)
+    if warnings is not None and is_octal(speed[: len(speed) - len(unit)]):
+        warnings.append(f"the rate `{text}' begins with a zero and is octal: {number}")
     scale = _RATES.get(unit[:-3]) if unit[-3:] in ("b/s", "B/s") else None
     if number is None or scale is None:
         raise ConfigError(f"invalid rate `{text}'")
@@ -125,7 +127,10 @@ def _converted(key: str, value: str, fields: dict[str, Any], warnings: list[str]
     elif key == "forwarddev" or key.startswith("colo_"):
         raise ConfigError(f"`{key}' is for COLO, which ARM does not have,")
     else:
-        raise ConfigError(f"unrecognized argument `{key}={value}'")
+        from xenvm.guest.settings import hint
+
+        known = (*_TEXTS, "mac", "rate", "mtu", "devid", "type")
+        raise ConfigError(f"unrecognized argument `{key}={value}'{hint(key, known)}")
 
 
 def _check_type(value: str) -> None:

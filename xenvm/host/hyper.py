@@ -8,7 +8,7 @@ operation's name, the domid and Xen's errno.
 from __future__ import annotations
 
 from xenbus.value import Value
-from xenvm.types import Domid, Gfn, KiB, Port
+from xenvm.types import Domid, Gfn, KiB, Port, Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ class PhysInfo(Value):
         return bool(self.capabilities & 4)
 
     @property
+    def vpmu(self) -> bool:
+        """Whether guests can have performance counters; before 4.16 Xen does not tell."""
+        return bool(self.capabilities & 1 << 7)
+
+    @property
+    def sve_bits(self) -> int:
+        """The longest vectors that guests can have; 0: no SVE, or a Xen before 4.18."""
+        return (self.arch_capabilities & 0x1F) * 128
+
+    @property
     def free_kib(self) -> KiB:
         """Memory that guests can have."""
         return KiB((self.free_pages + self.scrub_pages) * 4)
@@ -115,6 +125,19 @@ class DomainInfo(Value):
     cpupool: int = 0
     gpaddr_bits: int = 40
     """Width of guest-physical addresses in bits; 40 where Xen does not tell (before 4.16)."""
+
+
+class Scheduling(Value):
+    """A domain's parameters for the scheduler of its cpupool; None: unchanged, or not the scheduler's."""
+
+    weight: int | None = None
+    """credit and credit2, as `cap` is."""
+    cap: int | None = None
+    """Percent of one CPU; 0: no limit."""
+    period: int | None = None
+    """Microseconds, as `budget` is; rtds."""
+    budget: int | None = None
+    extratime: bool | None = None
 
 
 class VcpuInfo(Value):
@@ -147,6 +170,16 @@ class CreateRequest(Value):
     ssidref: int = 0
     domid: Domid | None = None
     """A wanted domid, or None: Xen chooses."""
+    sve_bits: int = 0
+    """Length of vectors, a multiple of 128; 0: none. From Xen 4.18 on."""
+    tee: str = "none"
+    """none, optee or ffa, which is known from 4.18 on."""
+    sci: str = "none"
+    """none or scmi_smc; from 4.21 on."""
+    vpmu: bool = False
+    """From 4.16 on."""
+    trap_unmapped: bool = True
+    """Whether accesses to unmapped addresses fault, as they always do before 4.21."""
 
 
 class Created(Value):
@@ -191,6 +224,9 @@ class Hypervisor(Protocol):
 
     def cpupools(self) -> dict[int, frozenset[int]]:
         """CPUs of each cpupool by its number."""
+
+    def pool_scheduler(self, pool: int) -> str:
+        """Name of a cpupool's scheduler; ENOENT if there is no such pool."""
 
     def console_ring(self, *, clear: bool = False) -> bytes:
         """Xen's own log (``xl dmesg``)."""
@@ -246,6 +282,25 @@ class Hypervisor(Protocol):
     ) -> None:
         """Where a vCPU may run; None leaves that half alone. `force` ends a pinning for a moment by dom0's kernel."""
 
+    def scheduling(self, domid: Domid) -> Scheduling:
+        """A domain's parameters for its scheduler; all None if it has none. rtds tells its defaults."""
+
+    def set_scheduling(self, domid: Domid, wanted: Scheduling) -> None:
+        """Changes what is not None; EINVAL if the domain's scheduler has no such parameter, or refuses the value."""
+
+    def set_llc_colors(self, domid: Domid, colors: tuple[int, ...]) -> None:
+        """Which parts of the last-level cache its memory may use; before the first page. EOPNOTSUPP: no coloring."""
+
+    def security_id(self, label: str) -> int:
+        """The number of a security label. ENOSYS: this Xen has no Flask; EINVAL: its policy has no such label."""
+
+    def relabel(self, domid: Domid, ssidref: int) -> None:
+        """Gives a domain another security label."""
+
+    def claim(self, domid: Domid, pages: int) -> None:
+        """Sets memory aside for a domain, up to `pages` in all; 0 gives back what it has not taken. ENOMEM: not so
+        much is free; EINVAL: more than its limit, or not more than it has. Another error for nobody: EINVAL."""
+
     def populate(self, domid: Domid, first: Gfn, order: int, count: int) -> int:
         """Gives RAM: up to `count` extents of 2**order pages from `first` on. Returns how many were given, 0..count:
         a short count is Xen's only sign of no memory."""
@@ -257,10 +312,20 @@ class Hypervisor(Protocol):
         """Copies those of `count` pages from `first` on that the domain has, as runs; of a paused domain, or the pages
         are of different moments."""
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
         """Fills memory of a domain that is not yet started, from the frame `first` on, with `size` bytes and zeros up
         to the end of the last page. `read_into` is given one writable view after the other, and fills each. EINVAL: no
-        size; EFAULT, or EINVAL where pages are mapped: not RAM."""
+        size; EFAULT, or EINVAL where pages are mapped: not RAM.
+
+        `stamp`: two fills with the same one are given the same bytes, so they need not be read again.
+        """
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """Cleans and invalidates the caches for guest pages that were written; any count."""

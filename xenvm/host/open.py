@@ -9,8 +9,10 @@ from xenvm.errors import HostError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from xenbus.client import Store
+    from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
 
@@ -33,8 +35,15 @@ class Host:
     """A line for the user, if there is something to know about this host."""
     lasting = True
     """Whether guests live on by themselves when this process ends, and need somebody to watch them."""
+    resident = False
+    """Whether this process makes many guests: then what it knows of others is kept up to date by a watch, and a
+    creation costs the same however many there are. Whoever lives long may set it."""
     _hyper: Hypervisor | None = None
     _store: Store | None = None
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+        """What xenvm.ops keeps from one creation to the next, if `resident`."""
 
     @property
     def hyper(self) -> Hypervisor:
@@ -60,6 +69,12 @@ class Host:
         from xenvm.host import plumbing
 
         return plumbing  # type: ignore[return-value]  # its modules are imported as they are used
+
+    def back_side(self) -> BackSide:
+        """What a back end of this program may do; HostError where the kernel has no gntdev and evtchn."""
+        from xenvm.host.xen.backside import Dom0Side
+
+        return Dom0Side()
 
     @property
     def gic(self) -> int | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from xenbus.errors import StoreClosed, StoreError, XenbusError
 from xenbus.request import Discard, Read, Write
 from xenvm.errors import DeviceError, DomainError, NoSuchDomain, XenvmError
-from xenvm.guest.blueprint import check_disk, check_nic, chosen_nic
+from xenvm.guest.blueprint import check_disk, chosen_nic
 from xenvm.ops import xlrecord
+from xenvm.ops.backends import resolved
 from xenvm.ops.detach import guest_lock, remove
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.records import known
@@ -38,12 +39,13 @@ CHOOSE = -1
 def attach_disk(host: Host, info: DomainInfo, disk: DiskSpec, *, use_scripts: bool = False) -> Device:
     """Gives a running guest a disk, and returns it. Whatever fails, nothing of it is left."""
     check_disk(disk)
+    disk = resolved(host, f"disk {disk.vdev}", disk)
     return _Attachment(host, info, use_scripts).run(lambda: ([disk], []))
 
 
 def attach_nic(host: Host, info: DomainInfo, nic: NicSpec, *, use_scripts: bool = False) -> Device:
     """The same for a vif; its devid may be CHOOSE, and its MAC and bridge left open."""
-    check_nic(nic)
+    nic = resolved(host, "vif", nic)
     return _Attachment(host, info, use_scripts).run(lambda: ([], [chosen_nic(_numbered(host, info, nic))]))
 
 
@@ -101,7 +103,7 @@ class _Attachment:
         who = self._host.plumbing.locks.claim() if plumbing.has_more(device) else ""
         try:
             self._device = device
-            store.transact(lambda tx: _nodes(tx, device, who))
+            store.transact(lambda tx: device_nodes(tx, device, who))
         except (StoreError, XenvmError):
             self._device = None  # It was refused as a whole.
             raise
@@ -144,7 +146,7 @@ class _Attachment:
         return []
 
 
-def _nodes(tx: Transaction, device: Device, who: str) -> list[Request]:
+def device_nodes(tx: Transaction, device: Device, who: str = "") -> list[Request]:
     """All nodes of a device, unless the guest has gone or has such a device; `who` is not done with it by then."""
     paths = f"/local/domain/{device.domid}/name", f"/libxl/{device.domid}/device", f"{device.record}/backend"
     name, devices, record = map(known, tx.batch([Read(path) for path in paths]))

@@ -41,8 +41,8 @@ _CONSOLE_CONNECTION = 0xC10
 _GIC_NUMBERS = {"default": 0, "v2": 2, "v3": 3}
 
 
-def create_request(plan: Blueprint, pool: int) -> CreateRequest:
-    """The arguments of createdomain, for a guest in the cpupool of this number."""
+def create_request(plan: Blueprint, pool: int, ssidref: int = 0) -> CreateRequest:
+    """The arguments of createdomain, for a guest in the cpupool and with the security label of these numbers."""
     spec = plan.spec
     return CreateRequest(
         uuid=plan.uuid,
@@ -55,6 +55,12 @@ def create_request(plan: Blueprint, pool: int) -> CreateRequest:
         max_grant_version=spec.max_grant_version,
         iommu=plan.passthrough,
         cpupool=pool,
+        ssidref=ssidref,
+        sve_bits=spec.sve if spec.sve >= 0 else plan.facts.sve_bits or 0,
+        tee=spec.tee,
+        sci=spec.arm_sci,
+        vpmu=spec.vpmu,
+        trap_unmapped=spec.trap_unmapped_accesses,
     )
 
 
@@ -132,7 +138,7 @@ class Loader(Aside):
 
     def _load(self, region: Region, source: Source) -> None:
         with source.open() as reader:
-            self._hyper.fill(self._domid, frames(region)[0], region.size, reader.read_into)
+            self._hyper.fill(self._domid, frames(region)[0], region.size, reader.read_into, stamp=reader.stamp)
 
     def finish(self) -> None:
         """Waits for the images to be in place and cleans the caches, which the guest starts without."""
@@ -176,6 +182,9 @@ def explain_refusal(plan: Blueprint, error: HypercallError) -> Exception:
     spec = plan.spec
     if error.errno == 19 and spec.gic_version != "default":
         return UnsupportedError(f"{spec.source}: gic_version={spec.gic_version}: this host has no such controller")
+    if error.errno == 22 and (spec.tee != "none" or spec.arm_sci != "none"):
+        wanted = f"tee={spec.tee}" if spec.tee != "none" else "arm_sci"
+        return UnsupportedError(f"{spec.source}: Xen refused {wanted}: this host's firmware, or its Xen, has none")
     if error.errno == 22 and spec.maxvcpus > 8 and spec.gic_version == "default":
         return ConfigError(
             f"Xen refused {spec.maxvcpus} vCPUs; a host with a GICv2 has at most 8 for each guest", source=spec.source

@@ -19,10 +19,12 @@ from xenvm.guest.layout import XENSTORE_GFN
 from xenvm.ops import build, memo
 from xenvm.ops.destroy import destroy
 from xenvm.ops.names import check_free
+from xenvm.ops.others import awaited, other_devices
 from xenvm.ops.phases import Phases
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.pools import pool_number
 from xenvm.ops.signals import Shield
+from xenvm.ops.wishes import wishes_of
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -64,17 +66,41 @@ def facts_of(hyper: Hypervisor) -> HostFacts:
         gpaddr_bits=40 if dom0 is None else dom0.gpaddr_bits,
         directio=physical.directio,
         cpus=frozenset(range(physical.max_cpu_id + 1)),
+        sve_bits=physical.sve_bits,
+        vpmu=physical.vpmu,
     )
 
 
 def create(host: Host, spec: GuestSpec, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
     """Builds and starts a guest; its domid. Whatever fails, nothing of it is left."""
-    return carry_out(host, draw(spec, facts_of(host.hyper)), options, phases)
+    facts = facts_of(host.hyper)
+    if spec.bootloader is None:
+        return carry_out(host, draw(_with_domids(host, spec), facts), options, phases)
+    from xenvm.ops.bootloader import Booted
+
+    with Booted(host, spec, spec.bootloader) as booted:
+        return carry_out(host, draw(_with_domids(host, booted), facts), options, phases, asked=spec)
 
 
-def carry_out(host: Host, plan: Blueprint, options: Options = DEFAULTS, phases: Phases | None = None) -> Domid:
-    """The same for a blueprint that was drawn for this host."""
+def _with_domids(host: Host, spec: GuestSpec) -> GuestSpec:
+    """The same guest, its back ends' domains by number."""
+    if all(device.backend == "0" for devices in (spec.disks, spec.nics, spec.virtios) for device in devices):
+        return spec
+    from xenvm.ops.backends import with_domids
+
+    return with_domids(host, spec)
+
+
+def carry_out(
+    host: Host,
+    plan: Blueprint,
+    options: Options = DEFAULTS,
+    phases: Phases | None = None,
+    asked: GuestSpec | None = None,
+) -> Domid:
+    """The same for a blueprint that was drawn for this host; `asked`: the guest before a bootloader chose images."""
     creation = _creation(host, plan, options, phases)
+    creation.asked = asked or plan.spec
     creation.phases.done("read the configuration")
     try:
         creation.check()
@@ -118,11 +144,18 @@ class Creation:
 
     domid = Domid(-1)
 
-    def __init__(self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options) -> None:
+    def __init__(
+        self, host: Host, plan: Blueprint, plumbing: Plumbing, phases: Phases, options: Options = DEFAULTS
+    ) -> None:
         self.host, self.plan, self.plumbing, self.phases, self.options = host, plan, plumbing, phases, options
+        self.asked = plan.spec
+        """What the records tell: without what a bootloader has chosen."""
         self.loader: build.Loader | None = None
         self._lock: HostLock | None = None
         self._pool = 0
+        self._wishes = wishes_of(host, plan)
+        self._others: list[nodes.Device] = []
+        """Its devices besides disks, vifs and the console."""
         self._spare: list[Domid] = []
         """Domains that Xen gave a number in use to."""
 
@@ -133,6 +166,7 @@ class Creation:
         """
         self._lock = self.host.plumbing.locks.host_lock()
         self._pool = pool_number(self.host, self.plan.spec)
+        self._wishes.check(self._pool)
         self.plumbing.check()
         domains = self.host.hyper.domains()
         questions = self.plumbing.questions(domains)
@@ -151,9 +185,12 @@ class Creation:
         """Everything but the start."""
         hyper, plan = self.host.hyper, self.plan
         created = self._new_domain()
+        self._wishes.created(self.domid)
         rings = build.prepare(hyper, self.domid, plan)
+        self._wishes.prepared(self.domid)
         self.phases.done("create the domain")
         build.populate(hyper, self.domid, plan)
+        self._wishes.populated(self.domid)
         self.phases.done("populate its memory")
         place, tree = dtb.for_guest(plan, created.gic_version, created.clock_frequency)
         self.phases.done("make the device tree")
@@ -164,8 +201,11 @@ class Creation:
         self._connect(rings, self.loader)
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
+        self._wishes.built(self.domid)
         # From here on its vCPU shows that it is complete.
-        self.host.store.batch_checked([Discard(f"/libxl/{self.domid}/{CREATING}")])
+        self.plumbing.finish(self.domid, [Discard(f"/libxl/{self.domid}/{CREATING}")])
+        self._record()
+        self.phases.done("plumb the vifs")
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -174,7 +214,7 @@ class Creation:
 
     def _new_domain(self) -> Created:
         """A domain with a number that was not in use a moment ago: old watches might still act on it."""
-        hyper, request = self.host.hyper, build.create_request(self.plan, self._pool)
+        hyper, request = self.host.hyper, build.create_request(self.plan, self._pool, self._wishes.ssidref)
         used = self.host.plumbing.domids.recent()
         try:
             for _ in range(_DOMID_TRIES):
@@ -198,14 +238,20 @@ class Creation:
     def _connect(self, rings: nodes.Ports, loader: build.Loader) -> None:
         """Writes the guest's nodes, introduces it, and connects its back ends while the images are loaded."""
         store, console = self.host.store, f"/local/domain/{self.domid}/console/tty"
+        self._others = other_devices(self.host, self.domid, self.plan.spec)
         store.transact(list(self._requests(rings)), checked=False)
         self.plumbing.committed()
         self._unlock()
         self.phases.done("write the store")
-        devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid)
+        devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid) + awaited(self._others)
         states = {f"{device.backend}/state": f"{device.kind} {device.devid}" for device in devices}
-        introduce = Introduce(self.domid, XENSTORE_GFN, rings.store)
-        with store.follow([console, *states], first=[introduce], unwatch=False) as follower:
+        wishes = self._wishes
+        introduce = [
+            *wishes.before_introduction(self.domid),
+            Introduce(self.domid, XENSTORE_GFN, rings.store),
+            *wishes.after_introduction(self.domid),
+        ]
+        with store.follow([console, *states], first=introduce, unwatch=False) as follower:
             loader.finish()
             self.phases.done("load the images")
 
@@ -215,14 +261,12 @@ class Creation:
             waited_for = ", ".join(["the console daemon", *states.values()])
             follower.wait(ready, store.clock() + BACKEND_SECONDS, waited_for)
         self.phases.done("wait for the back ends")
-        self.plumbing.finish(self.domid)
-        self._record()
-        self.phases.done("plumb the vifs")
 
     def _record(self) -> None:
         """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest
         can be made again from."""
-        spec = self.plan.spec.replace(uuid=self.plan.uuid)
+        given = {key: getattr(self.asked, key) for key in ("bootloader", "kernel", "ramdisk", "cmdline")}
+        spec = self.plan.spec.replace(uuid=self.plan.uuid, **given)
         self.host.plumbing.userdata.UserData(self.domid, self.plan.uuid).write_config(libxl_json.record(spec))
         kept = memo.Memo(spec, self.options.watch, self.options.hotplug_scripts)
         memo.write(self.host, self.domid, self.plan.uuid, kept)
@@ -237,6 +281,7 @@ class Creation:
 
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
         disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
+        nics += self._others + self._wishes.devices(self.domid)
         return nodes.guest_nodes(who, self.plan.spec, rings, f"{time.time():.2f}", disks, nics)
 
     def undo(self, error: BaseException) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 10.0
 """How long both ends may take to close, as in libxl."""
+_NEVER_SERVED = "1"
+_START_SECONDS = 1.0
+"""How long a back end may take that has not begun: there may be none."""
 
 
 def guest_lock(host: Host, domid: Domid, uuid: str) -> FileLock:
@@ -39,7 +42,8 @@ def detach(host: Host, info: DomainInfo, device: Record, *, force: bool = False,
     """Takes a device from a guest; DeviceError if the guest does not let go in time, unless it is forced to."""
     host.store.transact(lambda tx: _farewell(tx, device, force))
     with host.store.follow([state_path(device)]) as follower:
-        deadline = host.store.clock() + (CLOSE_SECONDS if seconds is None else seconds)
+        usual = min(_START_SECONDS, CLOSE_SECONDS) if device.state == _NEVER_SERVED and force else CLOSE_SECONDS
+        deadline = host.store.clock() + (usual if seconds is None else seconds)
         still_open = await_closed(host, follower, device, deadline)
     if still_open and not force:
         raise _held(host, device)

@@ -1,4 +1,4 @@
-"""The disks and vifs of a guest: by the toolstack's own records, with what the guest says of its ends beside them."""
+"""The devices of a guest: by the toolstack's own records, with what the guest says of its ends beside them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _PORT_MAX = (1 << 32) - 1
 _FRONT_KEYS = {
     "vbd": {"state": STATE_MAX, "event-channel": _PORT_MAX, "ring-ref": _PORT_MAX},
     "vif": {"state": STATE_MAX, "event-channel": _PORT_MAX, "tx-ring-ref": _PORT_MAX, "rx-ring-ref": _PORT_MAX},
+    "console": {"state": STATE_MAX, "port": _PORT_MAX, "ring-ref": _PORT_MAX},
+    "vkbd": {"state": STATE_MAX, "event-channel": _PORT_MAX, "page-gref": _PORT_MAX},
 }
+_ANY_KEYS = {"state": STATE_MAX}
 
 
 class Attached(Value):
@@ -33,16 +36,25 @@ class Attached(Value):
 
 
 def of_kind(host: Host, domid: Domid, kind: str) -> list[Attached]:
-    """The guest's devices of the kind ``vbd`` or ``vif``, in the order of their creation."""
-    records = [record for record in belongings(host, domid).devices if record.kind == kind]
-    limits = _FRONT_KEYS[kind]
-    replies = iter(host.store.batch([Read(f"{record.frontend}/{key}") for record in records for key in limits]))
-    found = []
-    for record in records:
-        untrusted = {key: known(next(replies)) for key in limits}
-        front = {key: _number(untrusted[key], limit) for key, limit in limits.items()}
-        found.append(Attached(record, front))
-    return found
+    """The guest's devices of a kind, ``vbd`` or ``vif`` or another, in the order of their creation."""
+    return [device for device in of_guest(host, domid) if device.record.kind == kind]
+
+
+def of_guest(host: Host, domid: Domid) -> list[Attached]:
+    """All devices of a guest, its consoles too."""
+    records = belongings(host, domid).devices
+    limits = [_FRONT_KEYS.get(record.kind, _ANY_KEYS) for record in records]
+    pairs = list(zip(records, limits, strict=True))
+    replies = iter(host.store.batch([Read(f"{record.frontend}/{key}") for record, keys in pairs for key in keys]))
+    return [
+        Attached(record, {key: _number(known(next(replies)), limit) for key, limit in keys.items()})
+        for record, keys in pairs
+    ]
+
+
+def find_device(host: Host, domid: Domid, kind: str, devid: str) -> Record:
+    """The guest's device of this kind and number; DeviceError if there is none."""
+    return _find(host, domid, kind, devid, lambda record: str(record.devid) == devid)
 
 
 def _number(untrusted: object, limit: int) -> int | None:

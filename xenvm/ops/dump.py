@@ -63,6 +63,8 @@ def _ranges(host: Host, info: DomainInfo) -> list[tuple[Gfn, int]]:
 
 
 def _write(hyper: Hypervisor, info: DomainInfo, ranges: list[tuple[Gfn, int]], path: str) -> int:
+    from array import array  # millions of numbers, 8 bytes each
+
     registers = (hyper.registers(info.domid, vcpu) for vcpu in range(info.max_vcpu_id + 1))
     machine = EM_AARCH64 if os.uname().machine in ("aarch64", "x86_64") else EM_ARM
     core = Core(machine, _texts(hyper), tuple(found for found in registers if found is not None))
@@ -72,8 +74,8 @@ def _write(hyper: Hypervisor, info: DomainInfo, ranges: list[tuple[Gfn, int]], p
             os.close(fd)
             raise HostError(f"{path}: a core can only be written to a plain file")
         try:
-            frames = list(_copy(hyper, info.domid, ranges, fd, core.pages_at))
-            _put(fd, core.tail(frames), core.pages_at + len(frames) * PAGE_SIZE)
+            frames = array("Q", _copy(hyper, info.domid, ranges, fd, core.pages_at))
+            _put(fd, core.tail(frames.tobytes()), core.pages_at + len(frames) * PAGE_SIZE)
             _put(fd, core.head(len(frames)), 0)
         except BaseException:
             os.unlink(path)  # Half a core is none.

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from xenbus.request import Read
+from xenbus.errors import StoreError
+from xenbus.link import Marks
+from xenbus.request import Read, Watch
 from xenvm.errors import DomainError, DomainExists, NoSuchDomain
 from xenvm.ops.records import known
-from xenvm.types import Domid
+from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from xenbus.client import Store
     from xenbus.request import Request
     from xenbus.transaction import Transaction
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
+
+_TOP = "/local/domain"
+_DEPTH = 2
+"""Down to /local/domain/N/name; what guests can write lies deeper."""
 
 
 def names(host: Host, domids: Iterable[Domid]) -> dict[Domid, str | None]:
@@ -74,15 +81,102 @@ def check_free(
     host: Host, domains: Sequence[DomainInfo], name: str, uuid: str | None, *, also: Sequence[Request] = ()
 ) -> list[object]:
     """Refuses a name or uuid that one of the `domains` has; gives the answers to `also`, asked in the same trip."""
-    reads = [Read(f"/local/domain/{info.domid}/name") for info in domains]
-    replies = [known(reply) for reply in host.store.batch([*reads, *also])]
-    for info, taken in zip(domains, replies, strict=False):
-        if taken == name.encode("utf-8", "surrogateescape"):
-            raise DomainExists(f"a domain named {name!r} exists already: domid {info.domid}")
+    roster = _roster(host)
+    answers = roster.look(domains, also)
+    for domid in roster.owners(name.encode("utf-8", "surrogateescape")):
+        if any(info.domid == domid for info in domains):
+            raise DomainExists(f"a domain named {name!r} exists already: domid {domid}")
+    for info in domains if uuid is not None else ():
         # A dead guest that is kept for inspection may share its uuid with its successor.
-        if uuid is not None and info.uuid == uuid and not info.shutdown:
+        if info.uuid == uuid and not info.shutdown:
             raise DomainExists(f"a domain with uuid {uuid} exists already: domid {info.domid}")
-    return replies[len(reads) :]
+    return answers
+
+
+def _roster(host: Host) -> Roster:
+    """That of the host, if its process makes many guests."""
+    roster: Roster | None = host.kept.get("roster")
+    if roster is None or roster.store is not host.store:
+        roster = Roster(host.store, keep=host.resident)
+        if host.resident:
+            host.kept["roster"] = roster
+    return roster
+
+
+class _Changes(Marks):
+    """The domains of which something near the top has changed; all of them if `of` has an empty word."""
+
+    def note(self, token: bytes, path: bytes) -> None:
+        """See Marks."""
+        self.of.add(path[len(_TOP) + 1 :].partition(b"/")[0])
+
+
+class Roster:
+    """The names of all domains, over one connection.
+
+    A creation has to know that its name is free, and no node of the store says which names are taken: all are asked
+    for, in one round trip. If `keep`, once; from then on one watch, limited in depth (feature WATCHDEPTH), tells which
+    have changed. Where the server cannot do that, all are asked for each time.
+    """
+
+    def __init__(self, store: Store, keep: bool) -> None:
+        self.store = store
+        self._changes = _Changes()
+        self._names: dict[Domid, bytes] = {}
+        self._taken: dict[bytes, dict[Domid, None]] = {}
+        self._kept: bool | None = None if keep else False
+        """Whether the watch is there; None: it was not asked for yet."""
+
+    def look(self, domains: Sequence[DomainInfo], also: Sequence[Request]) -> list[object]:
+        """Brings itself up to date with these domains, all that there are; gives the answers to `also`.
+
+        One round trip, and another if a name has changed meanwhile.
+        """
+        # What others did before is told in front of an answer: one is asked for even if there is nothing to know.
+        answers = self._ask(self._unknown(domains) or [DOM0], also)
+        while self._kept and self._changes.any():
+            self._ask(self._unknown(domains), ())
+        return answers
+
+    def owners(self, name: bytes) -> Iterable[Domid]:
+        """Who has a name, as of the last look."""
+        return self._taken.get(name, ())
+
+    def _unknown(self, domains: Sequence[DomainInfo]) -> list[Domid]:
+        """Whom to ask for: those of whom there is news, or all. One that no event told of has no name yet."""
+        changed = self.store.link.take_marks(self._changes)
+        if self._kept and b"" not in changed:
+            return [Domid(int(number)) for number in changed if number.isdigit() and len(number) <= 5]
+        self._names.clear()
+        self._taken.clear()
+        return [info.domid for info in domains]
+
+    def _put(self, domid: Domid, name: bytes | None) -> None:
+        before = self._names.pop(domid, None)
+        if before is not None:
+            del self._taken[before][domid]
+            if not self._taken[before]:
+                del self._taken[before]
+        if name is not None:
+            self._names[domid] = name
+            self._taken.setdefault(name, {})[domid] = None
+
+    def _ask(self, domids: Sequence[Domid], also: Sequence[Request]) -> list[object]:
+        reads: list[Request] = [Read(f"{_TOP}/{domid}/name") for domid in domids]
+        replies = self.store.batch([*self._watch(), *reads, *also])
+        if self._kept is None:
+            self._kept = not isinstance(replies.pop(0), StoreError)
+        answers = [known(reply) for reply in replies]
+        for domid, name in zip(domids, answers, strict=False):
+            self._put(domid, name if isinstance(name, bytes) else None)
+        return answers[len(reads) :]
+
+    def _watch(self) -> list[Request]:
+        """The watch, once; it goes out in front of the first names that are read."""
+        if self._kept is not None:
+            return []
+        token = self.store.link.new_token(self._changes)
+        return [Watch(_TOP, token.decode(), _DEPTH)]
 
 
 def rename(host: Host, who: str, new_name: str) -> None:

@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from xenbus.perm import Perm
     from xenbus.request import Request
     from xenvm.guest.spec import DiskSpec, NicSpec
     from xenvm.host.hyper import DomainInfo
@@ -38,7 +39,7 @@ INTERFACE_SECONDS = 10.0
 
 
 class Plumbing:
-    """The disks and vifs of one creation, or those that a running guest gets.
+    """The disks and vifs of one creation, or those that a running guest gets; their back ends are domids by now.
 
     `uuid` is the guest's, `release` Xen's (major, minor). The steps, in order: `check`, `check_sharing`,
     `attach_disks`, `committed` once the nodes are written, `finish` once the back ends are there; `undo` at any time
@@ -56,8 +57,12 @@ class Plumbing:
         use_scripts: bool,
     ) -> None:
         self._host, self._disks, self._nics, self._vm, self._release = host, disks, nics, f"/vm/{uuid}", release
-        self._own_disks = [disk for disk in disks if not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)]
-        self._own_nics = [nic for nic in nics if not use_scripts and needs_script(host, nic) is None]
+        # What another domain serves, that domain plugs.
+        self._local_nics = [nic for nic in nics if nic.backend == "0"]
+        self._own_disks = [
+            disk for disk in disks if disk.backend == "0" and not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)
+        ]
+        self._own_nics = [nic for nic in self._local_nics if not use_scripts and needs_script(host, nic) is None]
         self._targets: dict[int, block.BlockTarget] = {}
         self._others: list[block.OtherDisk] = []
         self._attached: dict[int, block.BlockAttachment] = {}
@@ -77,8 +82,11 @@ class Plumbing:
             self._lock = self._host.plumbing.block.lock()
 
     def questions(self, domains: Sequence[DomainInfo]) -> list[Request]:
-        """What to ask the store about other guests' disks, in a round trip that is made anyway."""
-        if not self._own_disks:
+        """What to ask the store about other guests' disks, in a round trip that is made anyway.
+
+        Nothing where all disks are files that no loop device has: that is usual, however many guests there are.
+        """
+        if not any(map(self._host.plumbing.block.may_be_shared, self._targets.values())):
             return []
         return [List(f"/local/domain/0/backend/vbd/{info.domid}") for info in domains if info.domid]
 
@@ -105,17 +113,26 @@ class Plumbing:
     def disks(self, domid: Domid) -> list[nodes.Device]:
         """The vbds; those plumbed here have their hotplug nodes already, so blkback opens them at once."""
         return [
-            nodes.disk_device(domid, disk, self._release, plumbed=_hotplug_nodes(self._attached.get(disk.devid)))
+            nodes.disk_device(
+                domid,
+                disk,
+                self._release,
+                backend=Domid(int(disk.backend)),
+                plumbed=_hotplug_nodes(self._attached.get(disk.devid)),
+            )
             for disk in self._disks
         ]
 
     def nics(self, domid: Domid) -> list[nodes.Device]:
         """The vifs."""
-        return [nodes.nic_device(domid, nic, self._release) for nic in self._nics]
+        return [nodes.nic_device(domid, nic, self._release, backend=Domid(int(nic.backend))) for nic in self._nics]
 
     def _scripted(self, domid: Domid) -> list[nodes.Device]:
+        if len(self._own_disks) == len(self._disks) and len(self._own_nics) == len(self._nics):
+            return []  # nearly always
         own = {("vbd", disk.devid) for disk in self._own_disks} | {("vif", nic.devid) for nic in self._own_nics}
-        return [device for device in self.disks(domid) + self.nics(domid) if (device.kind, device.devid) not in own]
+        local = [device for device in self.disks(domid) + self.nics(domid) if not device.backend_domid]
+        return [device for device in local if (device.kind, device.devid) not in own]
 
     def committed(self) -> None:
         """The nodes are written: from now on `destroy` finds the loop devices through them."""
@@ -126,10 +143,14 @@ class Plumbing:
         """Whether `finish` has something to do for a device, which its nodes do not show yet."""
         return device.kind == "vif" or device.devid not in {disk.devid for disk in self._own_disks}
 
-    def finish(self, domid: Domid) -> None:
-        """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait."""
+    def finish(self, domid: Domid, also: Sequence[Request] = ()) -> None:
+        """Puts the vifs onto their bridges and runs the scripts of whoever wants them; back ends are in InitWait.
+
+        `also` goes out with what is written of the vifs.
+        """
         self._wait_for_interfaces(domid)
         requests = [request for nic in self._own_nics for request in _onto_bridge(self._host, domid, nic)]
+        requests += also
         if requests:
             self._host.store.batch_checked(requests)
         for device in self._scripted(domid):
@@ -140,7 +161,7 @@ class Plumbing:
 
     def _wait_for_interfaces(self, domid: Domid) -> None:
         """netback says InitWait a moment before it makes its interface."""
-        names = [bridge.interface_name(domid, nic.devid) for nic in self._nics]
+        names = [bridge.interface_name(domid, nic.devid) for nic in self._local_nics]
         if names:
             with self._host.plumbing.bridge.LinkWatch() as links:
                 links.wait(names, self._host.store.clock() + INTERFACE_SECONDS)
@@ -171,10 +192,13 @@ def back_end_ready(device: str, state: bytes | None) -> bool:
 
 def writes(wanted: Iterable[nodes.Node]) -> Iterator[Request]:
     """The requests that make nodes."""
+    known: dict[str, tuple[Perm, ...]] = {}
     for node in wanted:
         yield Write(node.path, node.value)
-        if node.perms is not None:
-            yield SetPerms(node.path, parse_perms(node.perms))
+        if (text := node.perms) is not None:
+            if text not in known:
+                known[text] = parse_perms(text)
+            yield SetPerms(node.path, known[text])
 
 
 def _mode(disk: DiskSpec) -> str:

@@ -22,6 +22,16 @@ CONSOLES = ("console", "vuart")
 """Kinds that xenconsoled serves: they have no handshake, their records are just deleted."""
 
 _COPIED = ("script", "params", "mode", "mac", "vifname", "ip", "gatewaydev", "bridge", "vlan", "dev")
+_COPIED_OF = {
+    "console": ("name", "connection", "path"),
+    "vuart": (),
+    "9pfs": ("path", "security_model"),
+    "vkbd": ("unique-id",),
+    "vdispl": (),
+    "vsnd": (),
+    "pvcalls": (),
+}
+"""What is read of a record, where that is not _COPIED."""
 
 
 class Record(Value):
@@ -92,15 +102,19 @@ def belongings(host: Host, domid: Domid) -> Belongings:
         for devid in names
         if devid.isascii() and devid.isdecimal()
     ]
-    keys = ("backend", *_COPIED)
-    replies = iter(store.batch([Read(f"{top}/{kind}/{devid}/{key}") for kind, devid in places for key in keys]))
+    paths = [f"{top}/{kind}/{devid}/{key}" for kind, devid in places for key in _keys(kind)]
+    replies = iter(store.batch(list(map(Read, paths))))
     found = []
     for kind, devid in places:
-        facts = {key: text for key in keys if (text := _text(next(replies)))}
+        facts = {key: text for key in _keys(kind) if (text := _text(next(replies)))}
         record = record_of(domid, kind, int(devid), facts)
         if record is not None:
             found.append(record)
     return Belongings(tuple(_with_back_ends(host, found)), _text(vm))
+
+
+def _keys(kind: str) -> tuple[str, ...]:
+    return "backend", *_COPIED_OF.get(kind, _COPIED)
 
 
 def _text(reply: object) -> str:

@@ -97,6 +97,8 @@ class UnreadBlob(Blob):
 
 
 class _Nothing:
+    stamp = None
+
     def read_into(self, view: memoryview) -> None:
         """Leaves the memory as it is."""
 

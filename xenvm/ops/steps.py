@@ -5,6 +5,7 @@ from __future__ import annotations
 from xenbus import request as ask
 from xenbus.value import Value
 from xenvm.host import hyper
+from xenvm.ops.create import CREATING
 from xenvm.ops.scratch import LOOP, LOOP_NUMBER
 
 TYPE_CHECKING = False
@@ -83,7 +84,10 @@ class _Noted:
         at_run_time = _AT_RUN_TIME.get(value, "")
         if request.path.startswith("/vm/") and request.path.endswith("/start_time"):
             at_run_time = "seconds since 1970, with two decimals"
-        perms, inherited = self._perms[request.path], not self._take_perms(request.path)
+        elif request.path.endswith(f"/{CREATING}"):
+            at_run_time = "the process that creates the guest"
+        # A node that is gone by the end was domain 0's own.
+        perms, inherited = self._perms.get(request.path, "n0"), not self._take_perms(request.path)
         shown = None if at_run_time else value
         arguments = {"path": request.path, "value": shown, "permissions": perms, "inherited": inherited}
         return Step(STORE, "write", arguments, transaction, at_run_time=at_run_time)

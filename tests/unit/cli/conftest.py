@@ -27,6 +27,7 @@ def xenvm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         raise SystemExit(code)
 
     monkeypatch.setattr(run, "leave", leave)
+    monkeypatch.setattr(run, "chosen_host", None)
 
     def call(*words: str) -> Result:
         capsys.readouterr()

@@ -193,7 +193,9 @@ def test_errors_in_overrides() -> None:
 
 def test_setting_twice_in_the_file_is_a_warning() -> None:
     config = parse("a=1\nb=1\na=2\n", "f", ["b=3"])
-    assert config.warnings == (Diagnostic("warning", "`a' is set again; what line 1 says is lost", "f", 3, 1, "a"),)
+    assert config.warnings == (
+        Diagnostic("warning", "`a' is set again; what line 1 says is lost", "f", 3, 1, "a", "XV011"),
+    )
     assert str(config.warnings[0]) == "f:3:1: warning: `a' is set again; what line 1 says is lost"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from struct import unpack_from
+from struct import pack, unpack_from
 
 from xenvm.guest.core import EM_AARCH64, Core, XenTexts
 
@@ -29,7 +29,7 @@ def sections(data: bytes) -> dict[str, tuple[int, bytes, int, int]]:
 
 
 def test_sections() -> None:
-    data = CORE.head(len(PAGES)) + b"".join(PAGES.values()) + CORE.tail(list(PAGES))
+    data = CORE.head(len(PAGES)) + b"".join(PAGES.values()) + CORE.tail(pack("<3Q", *PAGES))
     found = sections(data)
     assert list(found) == [".shstrtab", ".note.Xen", ".xen_prstatus", ".xen_pages", ".xen_pfn"]
     assert found[".xen_prstatus"] == (1, b"\1" * 352 + b"\2" * 352, 8, 352)
@@ -39,7 +39,7 @@ def test_sections() -> None:
 
 
 def test_notes() -> None:
-    notes = sections(CORE.head(0) + CORE.tail([]))[".note.Xen"][1]
+    notes = sections(CORE.head(0) + CORE.tail(b""))[".note.Xen"][1]
     found = {}
     while notes:
         namesz, size, kind, name = unpack_from("<III4s", notes)
@@ -54,4 +54,4 @@ def test_notes() -> None:
 
 
 def test_a_guest_that_never_ran() -> None:
-    assert sections(Core(EM_AARCH64, TEXTS, ()).head(0) + CORE.tail([]))[".xen_prstatus"] == (1, b"", 8, 0)
+    assert sections(Core(EM_AARCH64, TEXTS, ()).head(0) + CORE.tail(b""))[".xen_prstatus"] == (1, b"", 8, 0)

@@ -136,7 +136,7 @@ BAD = [
     ("foo:X,,xvda", "unknown prefix `foo:'; write target=foo:... if it is part of the target,"),
     ("foo=bar,vdev=xvda,target=/x", "unknown parameter `foo'"),
     ("foo=,vdev=xvda,target=/x", "unknown parameter `foo'"),
-    ("Vdev=xvda,target=/x", "unknown parameter `Vdev'"),
+    ("Vdev=xvda,target=/x", "unknown parameter `Vdev'; is it `vdev'?"),
     ("cdrom=1,vdev=xvda,target=/x", "unknown parameter `cdrom'"),
     ("/a=b,,xvda", "unknown parameter `/a'"),
     ("colo,vdev=xvda,target=/x", "`colo' is for COLO, which ARM does not have,"),

@@ -60,9 +60,9 @@ def test_good(text: str, fields: dict[str, Any]) -> None:
 BAD = [
     ("bogus", "unrecognized argument `bogus'"),
     ("bogus=1", "unrecognized argument `bogus=1'"),
-    ("Bridge=x", "unrecognized argument `Bridge=x'"),
+    ("Bridge=x", "unrecognized argument `Bridge=x'; is it `bridge'?"),
     ("bridge", "unrecognized argument `bridge'"),
-    ("bridge =x", "unrecognized argument `bridge =x'"),
+    ("bridge =x", "unrecognized argument `bridge =x'; is it `bridge'?"),
     ("\tbridge=x", "a control character"),
     ("trusted=1", "unrecognized argument `trusted=1'"),
     ("trusted ", "unrecognized argument `trusted '"),

@@ -15,7 +15,7 @@ import pytest
 from tests.support.fakehost import BACKENDS, MAC, UUID, FakeHost, fake_host
 from tests.support.fakehyper import Step
 from xenbus.errors import NotFound, StoreClosed, StoreError, StoreTimeout, XenbusError
-from xenvm.errors import ConfigError, DeviceError, DomainError, HostError, NoSuchDomain, UnsupportedError, XenvmError
+from xenvm.errors import ConfigError, DeviceError, DomainError, HostError, NoSuchDomain, XenvmError
 from xenvm.guest.disk import parse_disk
 from xenvm.guest.nodes import Device
 from xenvm.guest.vif import parse_vif
@@ -157,10 +157,15 @@ REFUSED: list[tuple[str, Callable[[FakeHost], object], type[Exception], str]] = 
     ("taken vif", lambda w: nic(w, "devid=0"), DeviceError, "vif 0: domain 1 has this device already"),
     ("no file", lambda w: disk(w, "/no/such,raw,xvdb,rw"), DeviceError, "/no/such: cannot be used as a disk"),
     ("qcow2", lambda w: disk(w, "{},qcow2,xvdb,rw"), ConfigError, "disk xvdb: format qcow2 needs QEMU"),
-    ("driver domain", lambda w: disk(w, "{},raw,xvdb,rw,backend=net"), ConfigError, "only domain 0 can serve disks"),
+    (
+        "driver domain",
+        lambda w: disk(w, "{},raw,xvdb,rw,backend=net"),
+        DeviceError,
+        "there is no domain net to serve it",
+    ),
     ("bridge", lambda w: nic(w, "bridge=nobridge"), DeviceError, "vif 1: the bridge nobridge does not exist"),
     ("script", lambda w: nic(w, "script=/no/such"), DeviceError, "vif 1: its script /no/such is no program"),
-    ("vif elsewhere", lambda w: nic(w, "backend=net"), UnsupportedError, "only domain 0 can serve vifs"),
+    ("vif elsewhere", lambda w: nic(w, "backend=net"), DeviceError, "there is no domain net to serve it"),
 ]
 
 

@@ -110,7 +110,7 @@ def test_round_trips(world: FakeHost, when: str) -> None:
 
         world.hyper.on_call["cache_flush"] = lambda: world.store.introduced and appear()
     world.create()
-    assert world.host.store.waits <= 7
+    assert world.host.store.waits <= 6
 
 
 def test_other_guests_disks_cost_one_more(world: FakeHost) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 import pytest
 
 from tests.support.fakehost import UUID, FakeHost
+from tests.support.simworld import SimWorld
 from xenbus.errors import AccessDenied
-from xenbus.request import Read
+from xenbus.link import Call
+from xenbus.request import Read, Request
 from xenvm.errors import DomainError, DomainExists, NoSuchDomain
 from xenvm.ops import names
 from xenvm.types import Domid
@@ -102,3 +107,78 @@ def test_names_that_could_not_be_addressed(pair: FakeHost, name: str) -> None:
 def test_rename_to_a_name_in_use(pair: FakeHost) -> None:
     with pytest.raises(DomainExists, match="'Domain-0'"):
         names.rename(pair.host, "alpha", "Domain-0")
+
+
+class Resident:
+    """A host whose process makes many guests, and what it asks of the store."""
+
+    def __init__(self, world: FakeHost | SimWorld) -> None:
+        self.host, self.paths = world.host, list[str]()
+        world.host.resident = True
+        link, send = world.host.store.link, world.host.store.link.send
+
+        def recorded(groups: Sequence[tuple[int, Sequence[Request]]], deadline: float) -> Call:
+            self.paths += [request.path for _tx, requests in groups for request in requests]
+            return send(groups, deadline)
+
+        link.send = recorded  # type: ignore[method-assign]
+
+    def asks(self, name: str) -> list[str]:
+        """The paths of the requests that it takes to know that a name is free."""
+        self.paths.clear()
+        names.check_free(self.host, self.host.hyper.domains(), name, None)
+        return list(self.paths)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Iterator[SimWorld]:
+    """A simulated host with the guests g1, g2 and g3."""
+    world = SimWorld(tmp_path)
+    for number in range(1, 4):
+        world.create(name=f"g{number}", uuid=None, disk=None, vif=[])
+    world.world.settle()
+    yield world
+    world.world.close()
+
+
+def test_a_resident_asks_for_each_name_once(many: SimWorld) -> None:
+    resident = Resident(many)
+    resident.asks("free")
+    assert resident.asks("free") == ["/local/domain/0/name"], "a round trip, which brings the news"
+    many.create(name="g4", uuid=None, disk=None, vif=[])
+    assert resident.asks("free") == ["/local/domain/4/name"]
+    with pytest.raises(DomainExists, match="domid 4"):
+        resident.asks("g4")
+
+
+def test_a_resident_sees_what_others_do(many: SimWorld) -> None:
+    resident, other = Resident(many), many.world.client()
+    resident.asks("free")
+    other.write("/local/domain/2/name", "free")
+    with pytest.raises(DomainExists, match="domid 2"):
+        resident.asks("free")
+    resident.asks("g2")
+    other.remove("/local/domain/2")
+    resident.asks("free")
+    other.remove("/local/domain")
+    resident.asks("g1")
+
+
+def test_a_resident_forgets_with_its_connection(many: SimWorld) -> None:
+    resident = Resident(many)
+    resident.asks("free")
+    many.host.store.write("/local/domain/1/name", "free")
+    many.host.reconnect()
+    with pytest.raises(DomainExists, match="domid 1"):
+        names.check_free(many.host, many.host.hyper.domains(), "free", None)
+
+
+def test_a_resident_of_a_server_without_depths_asks_for_all(pair: FakeHost) -> None:
+    """The C daemon up to 4.21, say, which does not know the third word of a watch."""
+    resident = Resident(pair)
+    pair.store.inject(pair.store.count + 1, "EINVAL")
+    every = [f"/local/domain/{domid}/name" for domid in range(3)]
+    assert resident.asks("gamma") == ["/local/domain", *every]
+    assert resident.asks("gamma") == every
+    with pytest.raises(DomainExists):
+        resident.asks("alpha")

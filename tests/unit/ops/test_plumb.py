@@ -131,3 +131,28 @@ def test_a_guest_without_disks_takes_no_lock(world: FakeHost) -> None:
     held: list[bool] = []
     world.create(disk=None)
     assert held == [False]
+
+
+@pytest.mark.parametrize("name", ["vif-route", "vif-nat", "vif-openvswitch"])
+def test_other_networks_are_the_hosts_scripts_business(world: FakeHost, script: str, name: str) -> None:
+    """By the name that a configuration gives; the bridge need not be one that Linux knows."""
+    scripts = world.folder / "scripts"
+    scripts.mkdir()
+    os.rename(script, scripts / name)
+    world.patch.setattr("xenvm.guest.nodes.script_path", lambda text: str(scripts / text))
+    world.patch.setattr(plumb.nodes, "script_path", lambda text: str(scripts / text))
+    domid = world.create(vif=[f"mac={MAC},script={name},bridge=ovsbr0"])
+    assert world.store.get(f"{BACKENDS}/vif/{domid}/0/script") == str(scripts / name).encode()
+    log = scripts / f"{name}.log"
+    assert log.read_text() == f"online type_if=vif backend/vif/{domid}/0\n"
+    destroy(world.host, domid, world.hyper.all[domid].uuid)
+    assert log.read_text().splitlines()[1:] == [f"offline type_if=vif backend/vif/{domid}/0"]
+
+
+def test_nothing_is_asked_for_a_file_that_nobody_has(world: FakeHost) -> None:
+    """Other guests could only have it through a loop device."""
+    world.create(name="first", uuid=None, vif=None, disk=[f"{world.file('other.img', bytes(512))},raw,xvda,rw"])
+    asked = len(world.store.log)
+    world.create(vif=None)
+    lists = [path for operation, path in world.store.log[asked:] if path.startswith("/local/domain/0/backend/vbd/1")]
+    assert not lists

@@ -53,6 +53,7 @@ def test_a_hostile_guest_changes_nothing_of_others(xen_host: XenHost, xenvm: Com
         if not bad.exists or bad.down:
             break
     # A back end whose front end is gone does not close, as in Linux: that is told, and all of it goes.
-    assert xenvm("destroy", str(bad.domid)).code in (0, 9)
+    # It may have gone by itself before.
+    assert xenvm("destroy", str(bad.domid)).code in (0, 3, 9)
     assert good.type("echo still here\n").count("still here") >= 1
     xenvm("destroy", "good").check()

@@ -34,6 +34,10 @@ from xenbus.perm import Perm
         (ask.Resume(5), 18, b"5\0"),
         (ask.SetTarget(5, 6), 19, b"5\x006\0"),
         (ask.Control("log", "on"), 0, b"log\0on\0"),
+        (ask.GetFeature(), 23, b""),
+        (ask.SetFeature(5, 6), 24, b"5\x006\0"),
+        (ask.QuotaNames(), 25, b""),
+        (ask.SetQuota(5, "nodes", 0), 26, b"5\0nodes\x000\0"),
     ],
     ids=repr,
 )
@@ -58,6 +62,8 @@ def test_payloads(request_: ask.Request, op: int, payload: bytes) -> None:
         (ask.IsIntroduced(1), b"F\0", False),
         (ask.DomainPath(1), b"/local/domain/1\0", "/local/domain/1"),
         (ask.Control("help"), b"text\0", "text"),
+        (ask.GetFeature(), b"6\0", 6),
+        (ask.QuotaNames(), b"nodes watches\0", ("nodes", "watches")),
     ],
     ids=repr,
 )
@@ -72,6 +78,7 @@ def test_answers(request_: ask.Request, payload: bytes, value: object) -> None:
         (ask.Begin(), b"OK\0"),
         (ask.Begin(), b"4294967296\0"),
         (ask.IsIntroduced(1), b"X\0"),
+        (ask.GetFeature(), b"x\0"),
         (ask.GetPerms("/a"), b"\0"),
         (ask.GetPerms("/a"), b"OK\0"),
         (ask.ListPart("/a", 0), b""),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from xenvm.host.plumbing.block import BlockAttachment, BlockTarget, OtherDisk
+    from xenvm.host.plumbing.bootloader import Choice
     from xenvm.host.plumbing.bridge import BridgePort
     from xenvm.host.plumbing.consolelog import Log
     from xenvm.host.plumbing.leftovers import DataFile, Interface
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
         @property
         def console(self) -> Console: ...
         @property
+        def bootloader(self) -> Bootloaders: ...
+        @property
         def leftovers(self) -> Leftovers: ...
         @property
         def processes(self) -> Processes: ...
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
 
         def lock(self) -> FileLock: ...
         def resolve(self, target: str, mode: str) -> BlockTarget: ...
+        def may_be_shared(self, target: BlockTarget) -> bool: ...
         def check_sharing(self, target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]) -> None: ...
         def attach(
             self, target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]
@@ -87,6 +91,20 @@ if TYPE_CHECKING:
         """Waits for interfaces, as LinkWatch does."""
 
         def wait(self, names: Iterable[str], deadline: float) -> None: ...
+
+    class Bootloaders(Protocol):
+        """Bootloaders, as in bootloader.py."""
+
+        def boot(
+            self,
+            name: str,
+            release: tuple[int, int],
+            options: list[str],
+            disk: str,
+            *,
+            restrict: bool,
+            user: str | None,
+        ) -> Choice: ...
 
     class Bridge(Protocol):
         """Bridges, as in bridge.py."""

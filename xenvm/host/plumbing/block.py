@@ -93,6 +93,11 @@ def canonical_mode(mode: str) -> str:
     return "!" if "!" in mode else "w"
 
 
+def may_be_shared(target: BlockTarget) -> bool:
+    """Whether another guest may have the disk already: a file only through a loop device that is there."""
+    return target.kind == "phy" or bool(_devices(target))
+
+
 def check_sharing(target: BlockTarget, mode: str, *, vm: str, others: Iterable[OtherDisk]) -> None:
     """Refuses a disk that is in use in a way that would destroy data; mode ``w!`` turns this off.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xenbus.client import Store
-    from xenvm.host.sim.sides import BackSide
+    from xenvm.host.back import BackSide
 
 
 class Image:
@@ -75,6 +75,7 @@ class BlockBack(GuestBackend):
         ref, port, protocol = self.read_peer("ring-ref", "event-channel", "protocol")
         if protocol not in (None, blkif.PROTOCOL.encode()):
             raise DeviceFault(f"{self.peer} speaks a protocol that is not {blkif.PROTOCOL}")
+        self.count_queues()
         self._open_image()
         self._ring_ref, page = self.map_ring(ref)
         self._ring = BackRing(page, blkif.SLOT_SIZE)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from xenbus import netif
 from xenbus.errors import DeviceFault
-from xenbus.parse import parse_bool, parse_mac, parse_text
-from xenbus.ring import BackRing
-from xenvm.errors import HypercallError
+from xenbus.parse import parse_mac, parse_text
+from xenvm.host.netback import NetBackend
 from xenvm.host.sim.back import BackDriver, GuestBackend
 from xenvm.host.sim.switch import Switch
 
@@ -17,14 +15,10 @@ if TYPE_CHECKING:
 
     from xenbus.client import Store
     from xenbus.devicebus import Bus
-    from xenvm.host.sim.sides import BackSide
-
-QUEUE_MAX = 256
-"""Frames that wait for a guest; more are dropped."""
-_PAGE_SIZE = 4096
+    from xenvm.host.back import BackSide
 
 
-class NetBack(GuestBackend):
+class NetBack(GuestBackend, NetBackend):
     """One vif, with one queue."""
 
     bridges: dict[str, Switch]
@@ -32,25 +26,17 @@ class NetBack(GuestBackend):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._switch: Switch | None = None
-        self._tx: BackRing | None = None
-        self._rx: BackRing | None = None
-        self._refs: list[int] = []
-        self._waiting: list[bytes] = []
-        self._pieces: list[netif.TxRequest] = []
-
-    # The handshake.
 
     def offer(self) -> Mapping[str, object]:
-        """What this back end can do: copying, and frames in pieces."""
+        """Refuses what netback refuses."""
         handle, script, mac = self.read("handle", "script", "mac")
         if handle is None or script is None or parse_mac(mac) is None:
             raise DeviceFault(f"{self.path} lacks a handle, a script or a sensible MAC")
-        return {"feature-sg": 1, "feature-rx-copy": 1, "feature-rx-flip": 0}
+        return super().offer()
 
     def connect(self) -> Mapping[str, object] | None:
         """The rings are connected at once, the state follows when the hotplug script is done."""
-        if self._tx is None:
-            self._map()
+        self.map_rings()
         status, bridge = self.read("hotplug-status", "bridge")
         if status != b"connected":
             return None
@@ -59,109 +45,21 @@ class NetBack(GuestBackend):
         self.serve()
         return {}
 
-    def _map(self) -> None:
-        names = ("tx-ring-ref", "rx-ring-ref", "event-channel", "request-rx-copy")
-        tx, rx, port, copying = self.read_peer(*names)
-        if not parse_bool(copying):
-            raise DeviceFault(f"{self.peer} does not ask for copying")
-        rings = []
-        for untrusted_ref, size in ((tx, netif.TX_SLOT_SIZE), (rx, netif.RX_SLOT_SIZE)):
-            ref, page = self.map_ring(untrusted_ref)
-            self._refs.append(ref)
-            rings.append(BackRing(page, size))
-        self._tx, self._rx = rings
-        self.bind_port(port)
-
     def release(self) -> None:
         """Unplugs it and unmaps the rings."""
         if self._switch:
             self._switch.unplug(self.path)
             self._switch = None
-        for ring in (self._tx, self._rx):
-            if ring:
-                ring.close()
-        self._tx = self._rx = None
-        while self._refs:
-            self.side.unmap_grant(self.remote, self._refs.pop())
-        self._waiting.clear()
-        self._pieces.clear()
-
-    # From the guest.
+        super().release()
 
     def serve(self) -> bool:
-        """Takes frames from the guest, and fills the pages that it has offered."""
-        if self._tx is None or self._switch is None:
-            return False
-        taken = 0
-        requests = self._tx.requests()
-        for untrusted in requests:
-            taken += 1
-            self._take(self._tx, untrusted)
-        self.tell(self._tx.push())
-        return self._fill() or taken > 0
+        """Nothing moves before it is on its bridge."""
+        return self._switch is not None and super().serve()
 
-    def _take(self, ring: BackRing, untrusted: bytes) -> None:
-        """One piece of a frame; the last one sends it off."""
-        request = netif.parse_tx_request(untrusted)
-        if request.flags & netif.TX_EXTRA_INFO:
-            raise DeviceFault(f"{self.peer} sends extra information, which nobody has asked for")
-        self._pieces.append(request)
-        if len(self._pieces) > netif.MAX_SLOTS:
-            raise DeviceFault(f"{self.peer} sends a frame in more than {netif.MAX_SLOTS} pieces")
-        if request.flags & netif.TX_MORE_DATA:
-            return
-        pieces, self._pieces = self._pieces, []
-        try:
-            frame, status = self._gather(pieces), netif.OKAY
-        except HypercallError:
-            frame, status = b"", netif.ERROR
-        for piece in pieces:
-            ring.put(netif.TxResponse(piece.id, status).pack())
-        if frame and self._switch:
+    def received(self, frame: bytes) -> None:
+        """A frame from the guest goes to the bridge."""
+        if self._switch:
             self._switch.forward(frame, self.path)
-
-    def _gather(self, requests: list[netif.TxRequest]) -> bytes:
-        frame = b""
-        for piece in netif.frame_pieces(requests):
-            page = self.side.map_grant(self.remote, piece.ref, readonly=True)
-            try:
-                frame += bytes(page[piece.offset : piece.offset + piece.size])
-            finally:
-                self.side.unmap_grant(self.remote, piece.ref)
-        return frame
-
-    # To the guest.
-
-    def deliver(self, frame: bytes) -> None:
-        """A frame from the bridge; it is dropped if it has no room in a page, or too many wait."""
-        if len(frame) <= _PAGE_SIZE and len(self._waiting) < QUEUE_MAX:
-            self._waiting.append(frame)
-            # Its driver is in the middle of another vif: this one has its turn in the next step.
-            self.bus.kick(self)
-
-    def _fill(self) -> bool:
-        done = False
-        while self._rx and self._waiting and (untrusted := self._rx.take()) is not None:
-            request, frame = netif.parse_rx_request(untrusted), self._waiting.pop(0)
-            self._rx.put(netif.RxResponse(request.id, 0, 0, self._copy(request.ref, frame)).pack())
-            done = True
-        if self._rx:
-            self.tell(self._rx.push())
-            if self._waiting and self._rx.await_more():
-                self.bus.kick(self)
-        return done
-
-    def _copy(self, ref: int, frame: bytes) -> int:
-        """The status of a frame that was put into a page of the guest."""
-        try:
-            page = self.side.map_grant(self.remote, ref)
-        except HypercallError:
-            return netif.ERROR
-        try:
-            page[: len(frame)] = frame
-        finally:
-            self.side.unmap_grant(self.remote, ref)
-        return len(frame)
 
 
 class NetDriver(BackDriver):

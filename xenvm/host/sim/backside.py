@@ -1,4 +1,4 @@
-"""What a back end in domain 0 may do: `BackSide` of sides.py, on the simulated hypervisor."""
+"""What a back end in domain 0 may do: `BackSide` of host.back, on the simulated hypervisor."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class Dom0:
         self._hyper = hyper
         self._mapped: dict[tuple[int, int], tuple[SimDomain, list[memoryview]]] = {}
         self._ports: set[int] = set()
+
+    def fileno(self) -> int:
+        """None: the world waits."""
+        return -1
 
     def map_grant(self, domid: int, ref: int, readonly: bool = False) -> memoryview:
         """The 4096 bytes of a page that a guest has granted."""

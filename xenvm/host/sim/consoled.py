@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.client import Store
-    from xenvm.host.sim.sides import BackSide
+    from xenvm.host.back import BackSide
 
 CONSOLE_GRANT = 0
 """The reference by which every guest's console page can be mapped."""
@@ -110,23 +110,26 @@ class Consoled:
         self._by_port: dict[int, GuestConsole] = {}
         self._awake: dict[int, GuestConsole] = {}
         self._dirty: set[int] = set()
-        self._changed = {"@introduceDomain"}
+        self._changed = dict.fromkeys(["@introduceDomain"])
         self._kept: dict[int, bytes] = {}
         self.trouble: Callable[[], str] = str
         """What is wrong with the daemon, see xenvm.host.sim.faults."""
         for special in ("@introduceDomain", "@releaseDomain"):
-            self._watcher.watch(special, self._domains_changed)
+            # With a depth the events name the domain: one more guest costs the same however many there are.
+            self._watcher.watch(special, self._domains_changed, depth=1)
 
     def step(self) -> bool:
         """See Peer."""
         if self.trouble() == MISSING:
             return False
         moved = self._watcher.step()
-        changed, self._changed = self._changed, set()
-        if "@releaseDomain" in changed:
-            self._look_for_ended()
-        if "@introduceDomain" in changed:
-            self._look_for_new()
+        changed, self._changed = self._changed, {}
+        for path in changed:
+            special, _, number = path.partition("/")
+            if special == "@releaseDomain":
+                self._look_for_ended(number)
+            else:
+                self._look_for_new(number)
         while self._dirty:
             self._look_at(self._dirty.pop())
         for port in self._side.pending():
@@ -155,22 +158,26 @@ class Consoled:
         self._kept = {int(domid): text.encode("latin-1") for domid, text in state.items()}
 
     def _domains_changed(self, path: str) -> None:
-        self._changed.add(path)
+        self._changed[path] = None
 
-    def _look_for_ended(self) -> None:
-        for domid in [domid for domid in self._tokens if not self._store.is_introduced(domid)]:
-            self._watcher.unwatch(self._tokens.pop(domid))
-            self._drop(domid)
+    def _look_for_ended(self, number: str) -> None:
+        """Drops the domain of this number if it has ended; without one, whoever has."""
+        for domid in [int(number)] if number else list(self._tokens):
+            if domid in self._tokens and not self._store.is_introduced(domid):
+                self._watcher.unwatch(self._tokens.pop(domid))
+                self._drop(domid)
 
-    def _look_for_new(self) -> None:
-        for domid in map(parse_domid, self._store.list_or_empty("/local/domain")):
+    def _look_for_new(self, number: str) -> None:
+        """Takes on the domain of this number; without one, all that there are."""
+        for domid in map(parse_domid, [number] if number else self._store.list_or_empty("/local/domain")):
             # Domain 0 has no console here, and its connection was never introduced.
             if domid and domid not in self._tokens and self._store.is_introduced(domid):
                 self._tokens[domid] = self._watcher.watch(f"/local/domain/{domid}/console", self._console_changed)
 
     def _console_changed(self, path: str) -> None:
-        domid = parse_domid(path.split("/")[3])
-        if domid is not None:
+        names = path.split("/")
+        domid = parse_domid(names[3])
+        if domid is not None and names[-1] != "tty":  # the daemon writes that itself
             self._dirty.add(domid)
 
     def _look_at(self, domid: int) -> None:
@@ -198,7 +205,9 @@ class Consoled:
         kept = self._kept.pop(domid, b"")
         most = min(parse_decimal(limit) or LIMIT_MAX, LIMIT_MAX)
         path = self.log_path(name, domid)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
         log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             console = GuestConsole(self._side, domid, port, log, most, self._wake)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.host.hyper import CreateRequest, DomainInfo, VcpuContext
+from xenvm.host.hyper import CreateRequest, DomainInfo, Scheduling, VcpuContext
 from xenvm.host.sim.extents import Extents
 from xenvm.host.sim.grants import Grant, GrantTable
 from xenvm.host.sim.memory import Ram
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _GIB_SHIFT, _TABLE_SHIFT = 18, 9
 _PLAIN = (
     *("gic", "vcpus", "bits", "pauses", "started", "code", "max_pages", "tot_pages", "pool"),
-    *("cpu_time", "vuart", "cpupool"),
+    *("cpu_time", "vuart", "cpupool", "ssidref", "claimed"),
 )
 """What a snapshot has as it is."""
 
@@ -25,6 +25,8 @@ class SimDomain:
 
     gpaddr_bits = 40
     """Width of guest-physical addresses, which is the machine's."""
+    stale: set[Domid] | None = None
+    """Where domains are noted of which something has changed."""
 
     def __init__(self, domid: Domid, request: CreateRequest, ram: Ram) -> None:
         self.domid, self.request, self.ram = domid, request, ram
@@ -41,7 +43,11 @@ class SimDomain:
         """Pages that page tables may take."""
         self.cpu_time = 0
         self.vuart = False
-        self.cpupool = request.cpupool
+        self.cpupool, self.ssidref = request.cpupool, request.ssidref
+        self.claimed = 0
+        """Pages that are set aside for it."""
+        self.scheduling = Scheduling()
+        self.colors: tuple[int, ...] = ()
         self.online: set[int] = set()
         self.frames = Extents()
         self.ballooned = Extents()
@@ -58,6 +64,16 @@ class SimDomain:
         """Frames at which frames of devices are mapped."""
         self.irqs: set[int] = set()
         self.devices: list[str] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Whatever changes, what was said of the domain is true no more."""
+        object.__setattr__(self, name, value)
+        if self.stale is not None:
+            self.stale.add(self.domid)
+
+    def set_online(self, vcpu: int, online: bool) -> None:
+        """Starts or stops a vCPU."""
+        self.online = self.online | {vcpu} if online else self.online - {vcpu}
 
     @property
     def runs(self) -> bool:
@@ -86,7 +102,8 @@ class SimDomain:
             cpu_time=self.cpu_time,
             nr_online_vcpus=len(self.online),
             max_vcpu_id=self.vcpus - 1,
-            ssidref=self.request.ssidref,
+            outstanding_pages=self.claimed,
+            ssidref=self.ssidref,
             cpupool=self.cpupool,
             gpaddr_bits=self.gpaddr_bits,
         )
@@ -134,6 +151,8 @@ class SimDomain:
             "mapped": list(self.mapped.items()),
             "irqs": sorted(self.irqs),
             "devices": self.devices,
+            "scheduling": self.scheduling.as_dict(),
+            "colors": list(self.colors),
         }
 
 
@@ -146,6 +165,7 @@ def domain_from(domid: Domid, state: dict[str, Any], ram: Ram) -> SimDomain:
     domain.frames, domain.ballooned = Extents(state["frames"]), Extents(state["ballooned"])
     domain.iomem = Extents(state["iomem"])
     domain.tables = set(map(tuple, state["tables"]))
+    domain.scheduling, domain.colors = Scheduling(**state["scheduling"]), tuple(state["colors"])
     domain.params, domain.mapped = dict(state["params"]), dict(state["mapped"])
     domain.grants.entries = {ref: Grant(to, gfn, readonly) for ref, to, gfn, readonly in state["grants"]}
     domain.entry = VcpuContext(*state["entry"]) if state["entry"] else None

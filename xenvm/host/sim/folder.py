@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenvm.types import Domid
 
 SNAPSHOT, MACHINE = "world.json", "machine.json"
-_FORMAT = 1
+_FORMAT = 2
 _RAM = "ram-"
 
 

@@ -103,10 +103,7 @@ class Guest:
         """Starts or stops a vCPU, as PSCI's CPU_ON and CPU_OFF do."""
         if not 0 <= vcpu < self._domain.vcpus:
             raise HypercallError("cpu_on", EINVAL, domid=self.domid, detail=f"there is no vCPU {vcpu}")
-        if online:
-            self._domain.online.add(vcpu)
-        else:
-            self._domain.online.discard(vcpu)
+        self._domain.set_online(vcpu, online)
 
     @property
     def runs(self) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.client import Store
+    from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.behaviour import Behaviour
@@ -24,9 +25,10 @@ LOG = "monitor.log"
 class SimHost(Host):
     """A Host over a world, which may have a folder."""
 
-    lasting = False
+    lasting, resident = False, True
 
     def __init__(self, world: World, folder: WorldFolder | None = None, notice: str = "") -> None:
+        super().__init__()
         self.world, self.notice = world, notice
         self._folder = folder
         self._hyper: Hypervisor = world.hyper
@@ -50,6 +52,10 @@ class SimHost(Host):
     def plumbing(self) -> Plumbing:
         """Everything else, simulated as well."""
         return self.world.plumbing
+
+    def back_side(self) -> BackSide:
+        """What a back end may do."""
+        return self.world.back_side()
 
     @property
     def gic(self) -> int | None:

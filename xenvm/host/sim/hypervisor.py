@@ -8,6 +8,7 @@ from xenvm.host.sim.domain import domain_from
 from xenvm.host.sim.machine import DEFAULT, Machine
 from xenvm.host.sim.memory import Ram
 from xenvm.host.sim.physmap import MemoryOperations
+from xenvm.host.sim.policy import PolicyOperations
 from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ def _in_memory(_domid: Domid, _written: Iterable[tuple[int, int]]) -> Ram:
     return Ram()
 
 
-class SimHypervisor(MemoryOperations, DeviceOperations):
+class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
     """Implements xenvm.host.hyper.Hypervisor. One thread at a time, but for `fill`."""
 
     version: XenVersion
@@ -55,12 +56,14 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
             self.free_pages,
             cores_per_socket=machine.cpus,
             cpu_khz=62500,
+            outstanding_pages=self.claimed,
             capabilities=machine.capabilities,
+            arch_capabilities=machine.sve_bits // 128,
         )
 
     def scheduler(self) -> str:
         """Name of the host's default scheduler."""
-        return "credit2"
+        return self.machine.scheduler
 
     def free_cpus(self) -> int:
         """How many CPUs are in no cpupool."""
@@ -100,5 +103,5 @@ class SimHypervisor(MemoryOperations, DeviceOperations):
         self.channels.restore(state["channels"])
         for text, fields in state["domains"].items():
             domid = Domid(int(text))
-            self.all[domid] = domain_from(domid, fields, self._ram(domid, fields["written"]))
+            self.enter(domain_from(domid, fields, self._ram(domid, fields["written"])))
             self.all[domid].gpaddr_bits = self.machine.gpaddr_bits

@@ -8,6 +8,7 @@ from xenvm.errors import HypercallError
 from xenvm.host.hyper import Created, CreateRequest, DomainInfo, VcpuContext, VcpuInfo
 from xenvm.host.sim.domain import SimDomain
 from xenvm.host.sim.events import EventChannels
+from xenvm.host.sim.images import Images
 from xenvm.host.sim.memory import Ram
 from xenvm.types import DOM0, PAGE_SIZE, Domid, KiB
 
@@ -32,6 +33,7 @@ class DomainOperations:
     def __init__(self, machine: Machine, ram: Callable[[Domid], Ram]) -> None:
         """`ram` makes the memory of a new domain."""
         self.machine, self._new_ram = machine, ram
+        self.images = Images()
         self.free_pages = machine.memory * 256
         self.channels = EventChannels()
         self.all: dict[Domid, SimDomain] = {}
@@ -41,7 +43,15 @@ class DomainOperations:
         """Told of each domain that begins, or goes on, to run."""
         self.on_death: Callable[[Domid], object] = lambda domid: None
         """Told of each domain that shuts down, dies or is gone (VIRQ_DOM_EXC)."""
-        self.all[DOM0] = self._dom0()
+        self._listed: dict[Domid, DomainInfo] = {}
+        self._in_order = True
+        self._stale: set[Domid] = set()
+        """Domains of which something has changed since they were listed."""
+        self.enter(self._dom0())
+
+    def enter(self, domain: SimDomain) -> None:
+        """Has a domain in the table."""
+        self.all[domain.domid], domain.stale = domain, self._stale
 
     def _dom0(self) -> SimDomain:
         pages, cpus = self.machine.dom0_memory * 256, self.machine.cpus
@@ -66,8 +76,19 @@ class DomainOperations:
     # Questions.
 
     def domains(self) -> list[DomainInfo]:
-        """All domains, in the order of their domids."""
-        return [self.all[domid].info for domid in sorted(self.all)]
+        """All domains, in the order of their domids; only those are described anew that have changed."""
+        for domid in self._stale:
+            domain = self.all.get(domid)
+            if domain is None:
+                self._listed.pop(domid, None)
+            else:
+                if domid not in self._listed and domid < next(reversed(self._listed), 0):
+                    self._in_order = False
+                self._listed[domid] = domain.info
+        self._stale.clear()
+        if not self._in_order:
+            self._listed, self._in_order = dict(sorted(self._listed.items())), True
+        return list(self._listed.values())
 
     def domain(self, domid: Domid) -> DomainInfo | None:
         """One domain, or None if there is none with exactly this domid."""
@@ -108,7 +129,7 @@ class DomainOperations:
         domain = SimDomain(domid, request, self._new_ram(domid))
         domain.pool, domain.gpaddr_bits = pool, self.machine.gpaddr_bits
         self.free_pages -= pool
-        self.all[domid] = domain
+        self.enter(domain)
         self.channels.add(domid, request.max_evtchn_port)
         return Created(domid, request.gic_version, 0)
 
@@ -120,9 +141,14 @@ class DomainOperations:
             not 0 <= request.nr_spis <= _MOST_SPIS,
             request.max_grant_version != 1 or request.max_grant_frames == 0,
             request.iommu and not self.machine.iommu,
+            request.sve_bits > self.machine.sve_bits or request.sve_bits % 128 != 0,
+            request.tee not in ("none", self.machine.tee),
+            request.sci != "none" and not self.machine.scmi,
+            request.vpmu and not self.machine.vpmu,
+            not request.trap_unmapped and self.machine.xen < (4, 21),
         )
         if any(wrong):
-            reason = "too many vCPUs for the GIC, more than 960 SPIs, or passthrough without an IOMMU"
+            reason = "too many vCPUs for the GIC, more than 960 SPIs, or what this host does not have"
             raise HypercallError("createdomain", EINVAL, detail=reason)
         if not self.machine.cpupools.get(request.cpupool):
             raise HypercallError("createdomain", ESRCH, detail="there is no such cpupool")
@@ -144,7 +170,7 @@ class DomainOperations:
         domain.dying = True
         self.channels.remove(domid)
         self.free_pages += domain.tot_pages - domain.held + domain.pool
-        domain.tot_pages, domain.pool = domain.held, 0
+        domain.tot_pages, domain.pool, domain.claimed = domain.held, 0, 0
         domain.frames.remove(0, 1 << 52)
         domain.tables.clear()
         if not domain.held:
@@ -154,6 +180,7 @@ class DomainOperations:
     def _bury(self, domain: SimDomain) -> None:
         del self.all[domain.domid]
         self.free_pages += domain.pool  # it can still be given one while it is dead
+        self._stale.add(domain.domid)
         domain.ram.release()
 
     def hold(self, domain: SimDomain, pages: int) -> None:
@@ -218,7 +245,7 @@ class DomainOperations:
             raise HypercallError("set_address_size", EINVAL, domid=domid, detail="set_max_vcpus must come first")
         if domain.tot_pages:
             raise HypercallError("set_address_size", EBUSY, domid=domid, detail="the domain owns memory already")
-        if bits != 64 and (bits != 32 or not self.machine.arm32):
+        if bits != 64 and (bits != 32 or not self.machine.arm32 or domain.request.sve_bits):
             raise HypercallError("set_address_size", EINVAL, domid=domid, detail="no such guests on this host")
         domain.bits = bits
 
@@ -281,4 +308,4 @@ class DomainOperations:
             detail = "the domain is not of this width, or has no vCPUs"
             raise HypercallError("setvcpucontext", EINVAL, domid=domid, detail=detail)
         domain.entry = context
-        domain.online.add(0)
+        domain.set_online(0, True)

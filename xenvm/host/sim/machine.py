@@ -8,7 +8,7 @@ from xenvm.host.hyper import VersionInfo, XenVersion
 
 RELEASES = ((4, 17), (4, 20), (4, 22))
 """Releases of Xen whose behaviour is known."""
-_DIRECTIO, _HVM_HAP, _GNTTAB_V1 = 1 << 2, 1 << 0 | 1 << 3, 1 << 8
+_DIRECTIO, _HVM_HAP, _VPMU, _GNTTAB_V1 = 1 << 2, 1 << 0 | 1 << 3, 1 << 7, 1 << 8
 
 
 class Machine(Value):
@@ -34,6 +34,20 @@ class Machine(Value):
     """Shared interrupts that domain 0 may give away."""
     dt_devices: tuple[str, ...] = ()
     """Paths of devices that are behind the IOMMU, and marked for guests."""
+    scheduler: str = "credit2"
+    """Of all cpupools: credit, credit2, rtds or null."""
+    sve_bits: int = 0
+    """The longest vectors that guests can have."""
+    vpmu: bool = False
+    """Whether guests can have performance counters."""
+    tee: str = "none"
+    """What the firmware has: none, optee or ffa."""
+    scmi: bool = False
+    """Whether the firmware has an SCMI agent behind SMC."""
+    llc_colors: int = 0
+    """Colors of the last-level cache; 0: Xen was started without coloring."""
+    labels: tuple[str, ...] = ()
+    """Security labels of the policy; without any, Xen is built without Flask."""
     bridges: tuple[str, ...] = ()
     """The bridges that are there; none: any that a configuration names."""
 
@@ -51,7 +65,7 @@ class Machine(Value):
     @property
     def capabilities(self) -> int:
         """The bits of PhysInfo.capabilities."""
-        return _HVM_HAP | _GNTTAB_V1 | (_DIRECTIO if self.iommu else 0)
+        return _HVM_HAP | _GNTTAB_V1 | (_DIRECTIO if self.iommu else 0) | (_VPMU if self.vpmu else 0)
 
     @property
     def cpupools(self) -> dict[int, frozenset[int]]:

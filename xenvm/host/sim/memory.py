@@ -43,10 +43,12 @@ class Ram:
         self._shown = Extents()
         """Frames that may differ from the file."""
         self._slabs: dict[int, memoryview] = {}
+        self._laid: list[tuple[int, int, memoryview]] = []
+        """Images that are there in place of a slab's own memory: first frame, the one behind, bytes."""
         self._lock = allocate_lock()  # a creation loads images beside other work
 
     def window(self, first: Gfn, count: int, *, overwrite: bool = False) -> memoryview:
-        """The bytes of `count` frames, all in one slab; `overwrite` says that they will all be written now."""
+        """The bytes of `count` frames, one of `pieces`; `overwrite` says that they will all be written now."""
         with self._lock:
             view = self._view(first, count)
             gaps = self.written.missing(first, first + count)
@@ -65,12 +67,24 @@ class Ram:
             return b"".join(bytes(self._view(start, size)) for start, size in self.pieces(first, count))
 
     def pieces(self, first: Gfn, count: int) -> Iterator[tuple[Gfn, int]]:
-        """A range of frames, cut where slabs end."""
+        """A range of frames, cut where slabs and images end."""
         end = first + count
         while first < end:
-            behind = min(end, ((first >> _SLAB_SHIFT) + 1) << _SLAB_SHIFT)
-            yield first, behind - first
-            first = Gfn(behind)
+            edges = (edge for start, behind, _ in self._laid for edge in (start, behind) if edge > first)
+            cut = min(end, ((first >> _SLAB_SHIFT) + 1) << _SLAB_SHIFT, *edges)
+            yield first, cut - first
+            first = Gfn(cut)
+
+    def can_lay(self, first: Gfn, count: int) -> bool:
+        """Whether an image may lie there: not over another one, nor where a file has to keep the memory itself."""
+        return self._path is None and all(first + count <= start or end <= first for start, end, _ in self._laid)
+
+    def lay(self, first: Gfn, image: memoryview) -> None:
+        """Puts an image's pages, which are this domain's own, in place of its memory; nobody has a window there yet."""
+        end = first + len(image) // PAGE_SIZE
+        with self._lock:
+            self._laid.append((first, end, image))
+            self.written.add(first, end)
 
     def forget(self, first: Gfn, count: int) -> None:
         """The frames are other memory now, that nobody has written to."""
@@ -104,8 +118,13 @@ class Ram:
     def release(self) -> None:
         """Gives the memory back, as soon as no window is open any more."""
         self._slabs.clear()
+        self._laid.clear()
 
     def _view(self, first: int, count: int) -> memoryview:
+        for start, end, image in self._laid:
+            if start <= first < end:
+                at = (first - start) << PAGE_SHIFT
+                return image[at : at + (count << PAGE_SHIFT)]
         slab = first >> _SLAB_SHIFT
         if slab not in self._slabs:
             try:
@@ -135,7 +154,7 @@ class Ram:
 
     def _advise(self, first: Gfn, size: int) -> None:
         """Large pages for a large image: four times as fast to fill."""
-        slab = self._slabs[first >> _SLAB_SHIFT].obj
+        slab = self._view(first, 1).obj
         if not self._from_file and size >= _HUGE and isinstance(slab, mmap.mmap) and hasattr(mmap, "MADV_HUGEPAGE"):
             start = (first << PAGE_SHIFT) % _SLAB_BYTES
             try:

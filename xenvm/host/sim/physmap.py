@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from errno import EFAULT, EINVAL, EPERM, ESRCH
+from errno import EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM, ESRCH
 
 from xenvm.errors import HypercallError
 from xenvm.host.sim.life import DomainOperations
 from xenvm.host.sim.memory import Window
-from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn
+from xenvm.types import DOM0, PAGE_SIZE, Domid, Gfn, Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,13 +28,34 @@ class MemoryOperations(DomainOperations):
         domain = self.all.get(domid)
         if domain is None or domain.dying or order > _HIGHEST_ORDER:
             return 0
-        room = min(domain.max_pages - domain.tot_pages, self.free_pages)
+        room = min(domain.max_pages - domain.tot_pages, self.free_pages - self.claimed + domain.claimed)
         count = min(count, max(0, room) >> order)
         given = domain.map_ram(first, order, count, self.machine.gpaddr_bits)
         taken = min(count, given + 1) << order
         domain.tot_pages += taken
+        domain.claimed -= min(taken, domain.claimed)
         self.free_pages -= taken
         return given
+
+    @property
+    def claimed(self) -> int:
+        """Free pages that are set aside for domains."""
+        return sum(domain.claimed for domain in self.all.values())
+
+    def claim(self, domid: Domid, pages: int) -> None:
+        """Sets memory aside for a domain, up to `pages` in all; 0 gives back what it has not taken."""
+        domain = self.all.get(domid)
+        if domain is not None and not pages:
+            domain.claimed = 0
+        elif domain is None or domain.claimed or not domain.tot_pages < pages <= domain.max_pages:
+            detail = "there is a claim already, or it is not between what the domain has and may have"
+            raise HypercallError("claim_pages", EINVAL, domid=domid, detail=detail)
+        elif self.machine.llc_colors:
+            raise HypercallError("claim_pages", EOPNOTSUPP, domid=domid, detail="memory has colors here")
+        elif pages - domain.tot_pages > self.free_pages - self.claimed:
+            raise HypercallError("claim_pages", ENOMEM, domid=domid, detail="Xen has not so much memory left")
+        else:
+            domain.claimed = pages - domain.tot_pages
 
     def map_foreign(self, domid: Domid, first: Gfn, count: int) -> Window:
         """Maps `count` pages of a domain from `first` on, writable, all or none."""
@@ -56,14 +77,28 @@ class MemoryOperations(DomainOperations):
             at = behind
         return runs
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
-        """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page."""
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
+        """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page.
+
+        An image that others have already is shared with them.
+        """
         domain, count = self._get("map_foreign", domid), -(-size // PAGE_SIZE)
         if not size or domain.dying:
             raise HypercallError("map_foreign", EINVAL, domid=domid, detail="there is nothing to fill")
         if not domain.frames.covers(first, first + count):
             raise HypercallError("grant_copy", EFAULT, domid=domid, detail="not all of these frames are RAM")
-        domain.ram.fill(first, size, read_into)
+        image = self.images.get(stamp, size, read_into) if domain.ram.can_lay(first, count) else None
+        if image is None:
+            domain.ram.fill(first, size, read_into)
+        else:
+            domain.ram.lay(first, image)
 
     def cache_flush(self, domid: Domid, first: Gfn, count: int) -> None:
         """There are no caches; the domain must exist."""

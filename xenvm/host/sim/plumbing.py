@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 
 from xenbus.request import Write
-from xenvm.errors import DeviceError, WaitTimeout
+from xenvm.errors import DeviceError, UnsupportedError, WaitTimeout
 from xenvm.host.plumbing import block, consolelog, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.loop import LoopDevice
 from xenvm.host.plumbing.userdata import UserData
+from xenvm.host.sim.loops import Loops, number
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
@@ -24,12 +25,10 @@ if TYPE_CHECKING:
 
     from xenbus.client import Store
     from xenvm.host.plumbing import Console
+    from xenvm.host.plumbing.bootloader import Choice
     from xenvm.host.sim.health import Health, Survey
     from xenvm.host.sim.leftovers import Leftovers, Processes
 
-_LOOP_MAJOR = 7
-_LOOPS = "/dev/simloop"
-"""How the loop devices are called: never as one of this machine."""
 _BRIDGE, _MTU = "xenbr0", 1500
 _REUSE_SECONDS = 60.0
 """How long a domid is not given to a new guest, as in libxl."""
@@ -50,6 +49,7 @@ class SimPlumbing:
         console daemon writes its logs."""
         self.locks, self.bridge = Locks(), Bridge(clock, bridges)
         self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
+        self.bootloader = Bootloaders()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.watching, self.consolelog = Watching(), ConsoleLogs(consoles)
         self._folder = folder
@@ -76,7 +76,7 @@ class SimPlumbing:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """What `state` gave."""
-        self.block.loops = {node: (path, readonly) for node, (path, readonly) in state["loops"].items()}
+        self.block.loops.restore((node, path, readonly) for node, (path, readonly) in state["loops"].items())
         self.domids.used = [(when, Domid(domid)) for when, domid in state["domids"]]
 
     health: Health
@@ -114,8 +114,7 @@ class Block:
     """See xenvm.host.plumbing.block."""
 
     def __init__(self) -> None:
-        self.loops: dict[str, tuple[str, bool]] = {}
-        """Loop device -> its file, and whether it is read-only."""
+        self.loops = Loops()
 
     def resolve(self, target: str, mode: str) -> block.BlockTarget:
         """Looks at a disk's target."""
@@ -125,6 +124,10 @@ class Block:
         """The lock of the block scripts."""
         return NoFileLock()
 
+    def may_be_shared(self, target: block.BlockTarget) -> bool:
+        """Whether another guest may have the disk already."""
+        return target.kind == "phy" or bool(self.loops.of(target.path))
+
     def check_sharing(
         self, target: block.BlockTarget, mode: str, *, vm: str, others: Iterable[block.OtherDisk]
     ) -> None:
@@ -133,9 +136,8 @@ class Block:
         if target.kind == "phy":
             block.check_sharing(target, mode, vm=vm, others=others)
             return
-        devices = {_number(node): node for node, (path, _) in self.loops.items() if path == target.path}
         # No file system of the machine is on a simulated device: only its path could be mounted, so that is left out.
-        block.check_others(target, mode, devices, vm=vm, others=others)
+        block.check_others(target, mode, self.loops.of(target.path), vm=vm, others=others)
 
     def attach(
         self, target: block.BlockTarget, mode: str, *, vm: str, others: Iterable[block.OtherDisk]
@@ -150,18 +152,17 @@ class Block:
     def detach(self, node: str, path: str) -> None:
         """Frees a loop device, if it still has the file `path`."""
         if self.loops.get(node, ("", False))[0] == os.path.realpath(path):
-            del self.loops[node]
+            self.loops.detach(node)
 
     def number(self, node: str) -> int:
         """The device number of a loop device."""
-        return _number(node)
+        return number(node)
 
     def _new_loop(self, path: str, readonly: bool) -> LoopDevice:
         if not os.access(path, os.R_OK if readonly else os.R_OK | os.W_OK):
             raise DeviceError(path, "cannot be opened: Permission denied")
-        node = next(node for n in range(len(self.loops) + 1) if (node := f"{_LOOPS}{n}") not in self.loops)
-        self.loops[node] = path, readonly
-        return LoopDevice(node, _number(node))
+        node = self.loops.attach(path, readonly)
+        return LoopDevice(node, number(node))
 
 
 class _Attachment(block.BlockAttachment):
@@ -172,11 +173,7 @@ class _Attachment(block.BlockAttachment):
     def undo(self) -> None:
         """Frees the loop device."""
         if self.node is not None and self.disks is not None:
-            self.disks.loops.pop(self.node, None)
-
-
-def _number(node: str) -> int:
-    return os.makedev(_LOOP_MAJOR, int(node.removeprefix(_LOOPS)))
+            self.disks.loops.detach(self.node)
 
 
 class Bridge:
@@ -258,6 +255,16 @@ class Scripts:
 
     def detach(self, device: scripts.HotplugDevice, read_error: object) -> None:
         """There is nothing to give back."""
+
+
+class Bootloaders:
+    """See xenvm.host.plumbing.bootloader: there is none."""
+
+    def boot(
+        self, name: str, release: tuple[int, int], options: list[str], disk: str, *, restrict: bool, user: str | None
+    ) -> Choice:
+        """Runs nothing."""
+        raise UnsupportedError(f"`bootloader': a simulated host has no programs such as {name}")
 
 
 class VifScript:

@@ -1,4 +1,4 @@
-"""What the simulated hypervisor offers to the peers: a kernel's side of a domain, and a back end's side in domain 0.
+"""What the simulated hypervisor offers to the peers: a kernel's side of a domain; a back end's is that of host.back.
 
 Each method is what one hypercall, or an access to memory, is to real software. Failures are HypercallError with Xen's
 errno.
@@ -65,28 +65,6 @@ class GuestSide(Protocol):
 
     def end_grant(self, ref: int) -> bool:
         """Ends a grant; False, and nothing is changed, while somebody maps it."""
-
-
-class BackSide(Protocol):
-    """What a back end in domain 0 may do; each has one of its own, like an open /dev/xen/evtchn and gntdev."""
-
-    def map_grant(self, domid: int, ref: int, readonly: bool = False) -> memoryview:
-        """The 4096 bytes of a page that a guest has granted."""
-
-    def unmap_grant(self, domid: int, ref: int) -> None:
-        """Gives a page back; its view is dead afterwards."""
-
-    def bind(self, domid: int, port: int) -> int:
-        """A local port that is bound to a guest's."""
-
-    def unbind(self, port: int) -> None:
-        """Closes a local port."""
-
-    def notify(self, port: int) -> None:
-        """Sends an event through a local port."""
-
-    def pending(self) -> set[int]:
-        """The local ports of this side that were notified since the last call."""
 
 
 class Peer(Protocol):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.server.connection import Connection
-    from xenvm.host.sim.sides import BackSide, GuestSide
+    from xenvm.host.back import BackSide
+    from xenvm.host.sim.sides import GuestSide
 
 STORE_GRANT = 1
 """The reference by which every guest's store page can be mapped."""
@@ -31,6 +32,8 @@ class StoreRings:
         self._side, self._connect = side, connect
         self._rings: dict[int, ServerEnd] = {}
         self._ports: dict[int, int] = {}
+        self._domids: dict[int, int] = {}
+        """The same the other way round: an event must not cost more because there are other guests."""
         self._ready: dict[int, None] = {}
 
     def add(self, domid: int, guest_port: int) -> None:
@@ -43,7 +46,8 @@ class StoreRings:
                 page = self._side.map_grant(domid, STORE_GRANT)
                 self._rings[domid] = ServerEnd(page, lambda: self._open(domid))
             self._unbind(domid)
-            self._ports[domid] = self._side.bind(domid, guest_port)
+            port = self._ports[domid] = self._side.bind(domid, guest_port)
+            self._domids[port] = domid
         except HypercallError:
             self.remove(domid)
             raise
@@ -58,13 +62,14 @@ class StoreRings:
     def _unbind(self, domid: int) -> None:
         port = self._ports.pop(domid, None)
         if port is not None:
+            del self._domids[port]
             self._side.unbind(port)
 
     def step(self) -> bool:
         """Moves what can be moved now; whether there was anything."""
-        fired = self._side.pending()
-        if fired:
-            self._ready.update((domid, None) for domid, port in self._ports.items() if port in fired)
+        for port in self._side.pending():
+            if port in self._domids:
+                self._ready[self._domids[port]] = None
         ready, self._ready = self._ready, {}
         return any([self.step_one(domid) for domid in ready])  # noqa: C419 (all of them)
 

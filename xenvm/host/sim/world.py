@@ -241,7 +241,8 @@ class World:
 
     def _userdata(self) -> str:
         path = os.path.join(self.files(), "userdata")
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        if not os.path.isdir(path):
+            os.makedirs(path, mode=0o700, exist_ok=True)
         return path
 
     def _temporary(self) -> str:
@@ -260,6 +261,7 @@ class World:
         self.store.close()
         for domain in self.hyper.all.values():
             domain.ram.release()
+        self.hyper.images.close()
         if self._folder:
             from shutil import rmtree
 

@@ -29,7 +29,7 @@ CONTEXT_SIZE_OLD, CONTEXT_SIZE = 344, 352
 _CONTEXT_OLD, _CONTEXT = "<I4x31QQII4I3Q4Q", "<I4x31QQQQ4I3Q4Q"
 _INFO = "<H2xI7QIII16sI"
 
-FLAG_IOMMU = 0x20
+FLAG_IOMMU, FLAG_VPMU, FLAG_TRAP_UNMAPPED = 0x20, 0x80, 0x100
 ENTRY_PSTATE = 0x3C5
 """EL1h, debug, SError, IRQ and FIQ masked."""
 ENTRY_SCTLR = 0x00C50078
@@ -116,14 +116,19 @@ def encode_createdomain(layout: Layout, request: CreateRequest) -> bytes:
     """The 144 bytes of createdomain."""
     domid = DOMID_ANY if request.domid is None else request.domid
     message = bytearray(encode_domctl(layout, 1, domid))
-    flags = layout.flags | (FLAG_IOMMU if request.iommu else 0)
+    flags = layout.flags | (FLAG_IOMMU if request.iommu else 0) | (FLAG_VPMU if request.vpmu else 0)
+    if not request.trap_unmapped:
+        flags &= ~FLAG_TRAP_UNMAPPED
     limits = request.max_vcpus, request.max_evtchn_port, request.max_grant_frames, request.max_maptrack_frames
     pack_into("<I16sIIIIii", message, 0x10, request.ssidref, uuid_bytes(request.uuid), flags, 0, *limits)
     if layout.grant_opts is not None:
         pack_into("<I", message, layout.grant_opts, request.max_grant_version)
     if layout.cpupool is not None:
         pack_into("<I", message, layout.cpupool, request.cpupool)
-    pack_into("<BxHI", message, layout.arch, _GIC_CODE[request.gic_version], 0, request.nr_spis)
+    arch = _GIC_CODE[request.gic_version], request.sve_bits // 128, _TEE_CODE[request.tee], request.nr_spis
+    pack_into("<BBHI", message, layout.arch, *arch)
+    if request.sci != "none":
+        pack_into("<B", message, layout.arch + 12, _SCMI_SMC)  # from 4.21 on; the caller knows
     return bytes(message)
 
 
@@ -135,6 +140,8 @@ def decode_created(layout: Layout, message: bytes | memoryview) -> tuple[Domid, 
 
 
 _GIC_CODE = {0: 0, 2: 1, 3: 2}
+_TEE_CODE = {"none": 0, "optee": 1, "ffa": 2}
+_SCMI_SMC = 1
 
 
 def decode_info(layout: Layout, data: bytes | memoryview, offset: int) -> DomainInfo:

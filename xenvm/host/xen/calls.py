@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 # Hypercall numbers (public/xen.h).
-MEMORY_OP, MULTICALL, XEN_VERSION = 12, 13, 17
+MEMORY_OP, MULTICALL, XEN_VERSION, XSM_OP = 12, 13, 17, 27
 SCHED_OP, EVENT_CHANNEL_OP, HVM_OP, SYSCTL, DOMCTL = 29, 32, 34, 35, 36
 
 

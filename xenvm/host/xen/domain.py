@@ -27,6 +27,8 @@ _GETVCPUAFFINITY, _RESUMEDOMAIN, _SET_ADDRESS_SIZE, _SET_PAGING_MEMPOOL_SIZE = 2
 _REMOTE_SHUTDOWN = 4  # a sched_op
 _SET_ALLOCATION = 31  # a shadow_op
 _HARD, _SOFT, _FORCE = 1, 2, 4
+_REGISTERS = 8
+"""Where x0 to x30, or r0 and so on, lie in struct vcpu_guest_context (arch-arm.h)."""
 _MIB = 1 << 20
 
 
@@ -99,8 +101,24 @@ class DomainOperations(HostOperations):
         self._command("remote_shutdown", domid, SCHED_OP, _REMOTE_SHUTDOWN, pack("<H2xI", domid, reason))
 
     def resume(self, domid: Domid) -> None:
-        """Clears the shutdown state of a suspended domain."""
+        """Clears the shutdown state of a suspended domain, and tells its kernel that it is the same domain still."""
+        context = self.registers(domid, 0)
+        if context is not None:
+            self._cancel_suspend(domid, context)
         self._domctl("resumedomain", _RESUMEDOMAIN, domid)
+
+    def _cancel_suspend(self, domid: Domid, context: bytes) -> None:
+        """Makes 1 of the result, 0, of the SCHEDOP_shutdown in which vCPU 0 waits: "cancelled" (public/sched.h). Else
+        Linux takes itself to be in a new domain, sets up its event channels again, and fails: they are there.
+
+        A guest that has suspended by PSCI, from Xen 4.22 on, is not in a hypercall; Xen knows where it goes on.
+        """
+        registers = unpack_from("<31Q", context, _REGISTERS)
+        if registers[0] == 0 and SCHED_OP in (registers[16], registers[12] & 0xFFFFFFFF):  # the numbers of x16 and r12
+            with self._calls.buffer() as buffer:
+                changed = context[:_REGISTERS] + pack("<Q", 1) + context[_REGISTERS + 8 :]
+                where = buffer.put(changed, DATA)
+                self._domctl("setvcpucontext", _SETVCPUCONTEXT, domid, pack("<I4xQ", 0, where), buffer)
 
     def set_max_vcpus(self, domid: Domid, count: int) -> None:
         """Allocates the vCPUs; `count` must be that of `create`."""

@@ -24,9 +24,14 @@ _NO_ACCESS = "dom0 itself has no access to these pages"
 
 _BY_OPERATION = {
     ("createdomain", EEXIST): "the domid is taken",
-    ("createdomain", EINVAL): "too many vCPUs for the GIC, more than 960 SPIs, or passthrough without an IOMMU",
+    ("createdomain", EINVAL): "too many vCPUs for the GIC, more than 960 SPIs, or what this host does not have",
     ("createdomain", ENODEV): "the host cannot provide this GIC version",
     ("createdomain", ENOMEM): _NO_HEAP,
+    ("scheduler_op", EINVAL): "the scheduler of the domain's cpupool refuses such parameters",
+    ("set_llc_colors", EOPNOTSUPP): "Xen was started without cache coloring",
+    ("set_llc_colors", EINVAL): "the cache has fewer colors",
+    ("flask_op", EINVAL): "the security policy has no such label",
+    ("claim_pages", ENOMEM): "Xen has not so much memory left",
     ("max_vcpus", EINVAL): "not the number that the domain was created with",
     ("max_vcpus", ENOMEM): _NO_HEAP,
     ("set_paging_mempool_size", ENOMEM): _NO_HEAP,

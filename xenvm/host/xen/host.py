@@ -110,6 +110,16 @@ class HostOperations(Operations):
             (number,) = unpack_from("<I", buffer.view, 0x0C)
             return number, cpu_set(buffer.get(size, DATA))
 
+    def _pool_scheduler(self, pool: int) -> tuple[int, int]:
+        """The first pool from this number on, and the number of its scheduler."""
+        size = self._cpumap_size()
+        with self._calls.buffer() as buffer:
+            cpus = buffer.put(bytes(size), DATA)
+            body = pack("<6IQI", _POOL_INFO, pool, 0, 0, 0, 0, cpus, size * 8)
+            self._sysctl("cpupool_info", _CPUPOOL_OP, body, buffer)
+            number, scheduler = unpack_from("<II", buffer.view, 0x0C)
+        return number, scheduler
+
     def _cpumap_size(self) -> int:
         """Bytes of a map of all CPUs."""
         if self._last_cpu is None:

@@ -11,14 +11,14 @@ from xenvm.host.xen.abi import layout_of, parse_release
 from xenvm.host.xen.access import check_host
 from xenvm.host.xen.calls import XEN_VERSION, Calls
 from xenvm.host.xen.device import DeviceOperations
-from xenvm.host.xen.domain import DomainOperations
 from xenvm.host.xen.host import version_texts
 from xenvm.host.xen.memory import MemoryOperations
 from xenvm.host.xen.operations import checked
+from xenvm.host.xen.policy import PolicyOperations
 from xenvm.types import DOM0
 
 
-class XenHypervisor(DomainOperations, MemoryOperations, DeviceOperations):
+class XenHypervisor(PolicyOperations, MemoryOperations, DeviceOperations):
     """Xen on ARM, 4.14 to 4.22, from dom0; safe for threads."""
 
     version: XenVersion

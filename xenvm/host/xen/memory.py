@@ -11,7 +11,7 @@ from xenvm.host.xen.abi import Layout
 from xenvm.host.xen.buffers import DATA, DATA_SIZE
 from xenvm.host.xen.calls import MEMORY_OP, Calls
 from xenvm.host.xen.operations import Operations, checked
-from xenvm.types import PAGE_SIZE, Domid, Gfn
+from xenvm.types import PAGE_SIZE, Domid, Gfn, Stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from xenvm.host.xen.foreign import ForeignMapping, ForeignMemory
 
-_POPULATE_PHYSMAP, _ADD_TO_PHYSMAP, _REMOVE_FROM_PHYSMAP = 6, 7, 15
+_POPULATE_PHYSMAP, _ADD_TO_PHYSMAP, _REMOVE_FROM_PHYSMAP, _CLAIM_PAGES = 6, 7, 15, 24
 _IOMEM_PERMISSION, _MEMORY_MAPPING, _CACHEFLUSH = 20, 39, 71
 _SPACE_GRANT_TABLE = 1
 _PERMIT_ACCESS = 1
@@ -38,6 +38,10 @@ class MemoryOperations(Operations):
         super().__init__(calls, layout)
         self._foreign_memory: ForeignMemory | None = None
         self._foreign_lock = allocate_lock()
+
+    def claim(self, domid: Domid, pages: int) -> None:
+        """Sets memory aside for a domain, up to `pages` in all; 0 gives back what it has not taken."""
+        self._command("claim_pages", domid, MEMORY_OP, _CLAIM_PAGES, pack("<QQIIH6x", 0, pages, 0, 0, domid))
 
     def populate(self, domid: Domid, first: Gfn, order: int, count: int) -> int:
         """Gives RAM: up to `count` extents of 2**order pages from `first` on. Returns how many were given, 0..count:
@@ -67,7 +71,14 @@ class MemoryOperations(Operations):
         """Copies those of `count` pages from `first` on that the domain has, as runs."""
         return self._foreign().read(domid, first, count)
 
-    def fill(self, domid: Domid, first: Gfn, size: int, read_into: Callable[[memoryview], None]) -> None:
+    def fill(
+        self,
+        domid: Domid,
+        first: Gfn,
+        size: int,
+        read_into: Callable[[memoryview], None],
+        stamp: Stamp | None = None,
+    ) -> None:
         """Fills memory from the frame `first` on with `size` bytes and zeros up to the end of the last page.
 
         `read_into` is given one writable view after the other, and fills each.

@@ -126,3 +126,10 @@ def test_many_frames_in_both_directions(live: PeerWorld) -> None:
         assert one.send(FRAME + bytes([number])) and other.send(FRAME + bytes([number]))
     live.world.settle()
     assert [frame[-1] for frame in one.received] == [frame[-1] for frame in other.received] == list(range(100))
+
+
+@pytest.mark.parametrize(
+    "count, state", [("1", b"4"), ("0", b"5"), ("2", b"5"), ("4294967296", b"5"), ("x" * 900, b"5")]
+)
+def test_more_queues_than_offered_are_refused(live: PeerWorld, count: str, state: bytes) -> None:
+    assert Hand(live, **{"multi-queue-num-queues": count}).state() == state

@@ -86,7 +86,7 @@ def test_behaviour_is_that_of_guests_that_start_now(tmp_path: Path) -> None:
 
 def test_from_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "Image").write_bytes(arm64_image())
-    (tmp_path / "g.cfg").write_text(f"name = 'g'\nkernel = '{tmp_path}/Image'\nmemory = 64\n")
+    (tmp_path / "g.cfg").write_text(f"name = 'g'\nkernel = '{tmp_path}/Image'\nmemory = 64\non_crash = 'preserve'\n")
 
     def xenvm(host: str, *words: str) -> str:
         argv = [sys.executable, "-m", "xenvm", "--host", f"sim:{tmp_path}/{host}", *words]

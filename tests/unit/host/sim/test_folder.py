@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.simworld import MAC, arm64_image
 from xenvm.errors import HostError
-from xenvm.host.sim.folder import WorldFolder, usual_folder
+from xenvm.host.sim.folder import _FORMAT, WorldFolder, usual_folder
 from xenvm.host.sim.host import open_world
 
 TOP = Path(__file__).resolve().parents[4]
@@ -149,7 +149,7 @@ def test_another_machine(tmp_path: Path) -> None:
         ("world.json", "{", "is no JSON"),
         ("world.json", "[]", "does not describe a simulated host"),
         ("world.json", '{"format": 99}', "was written by another version of xenvm"),
-        ("world.json", '{"format": 1}', "cannot be taken up again"),
+        ("world.json", f'{{"format": {_FORMAT}}}', "cannot be taken up again"),
         ("machine.json", '{"xen": [5, 0]}', "no simulation of Xen 5.0"),
     ],
 )

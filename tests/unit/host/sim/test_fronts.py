@@ -8,7 +8,7 @@ from tests.support.peerworld import PeerWorld
 from xenbus import blkif, netif
 from xenbus.errors import DeviceFault
 from xenbus.ring import BackRing
-from xenvm.host.sim.back import BackDriver
+from xenvm.host.back import BackDriver
 from xenvm.host.sim.boot import BootInfo
 from xenvm.host.sim.guestpages import Pages
 

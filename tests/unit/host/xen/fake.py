@@ -6,10 +6,13 @@ from collections.abc import Callable
 from struct import unpack_from
 
 from xenvm.host.xen.buffers import Buffers
-from xenvm.host.xen.calls import DOMCTL, MULTICALL, SYSCTL, XEN_VERSION, Calls
+from xenvm.host.xen.calls import DOMCTL, MULTICALL, SYSCTL, XEN_VERSION, XSM_OP, Calls
 
 Answer = Callable[[memoryview, int, int], int]
 """(all memory of the buffer, offset of the argument, last plain argument) -> result"""
+
+
+_ENVELOPES = {DOMCTL: 144, SYSCTL: 136, XSM_OP: 64}
 
 
 class FakeCalls(Calls):
@@ -45,9 +48,9 @@ class FakeCalls(Calls):
 
     def hypercall(self, op: int, *arguments: int) -> int:
         assert len(arguments) <= 5
-        if op in (DOMCTL, SYSCTL):
+        if op in _ENVELOPES:
             (address,) = arguments
-            message = self.read(address, 144 if op == DOMCTL else 136)
+            message = self.read(address, _ENVELOPES[op])
             (cmd,) = unpack_from("<I", message)
         elif op == MULTICALL:
             address, cmd = arguments

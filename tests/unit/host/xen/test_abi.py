@@ -210,3 +210,20 @@ def test_parse_release() -> None:
 
 def test_info_format_covers_what_the_header_says() -> None:
     assert calcsize(abi._INFO) == 0x60
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_createdomain_of_rarer_wishes(release: tuple[int, int]) -> None:
+    layout = layout_of(release)
+    plain = abi.encode_createdomain(layout, request())
+    message = abi.encode_createdomain(layout, request(sve_bits=384, tee="ffa", vpmu=True))
+    assert unpack_from("<BBH", message, layout.arch) == (2, 3, 2)
+    assert unpack_from("<I", message, 0x24)[0] == layout.flags | 0x80
+    assert unpack_from("<BBH", plain, layout.arch) == (2, 0, 0)
+
+
+def test_createdomain_of_4_21() -> None:
+    layout = layout_of((4, 21))
+    message = abi.encode_createdomain(layout, request(sci="scmi_smc", trap_unmapped=False))
+    assert message[layout.arch + 12] == 1
+    assert unpack_from("<I", message, 0x24)[0] == 3

@@ -37,7 +37,6 @@ def release(fake: FakeCalls) -> tuple[int, int]:
         (lambda h: h.destroy(5), 2, b""),
         (lambda h: h.pause(5), 3, b""),
         (lambda h: h.unpause(5), 4, b""),
-        (lambda h: h.resume(5), 27, b""),
         (lambda h: h.set_max_vcpus(5, 3), 15, pack("<I", 3)),
         (lambda h: h.set_max_mem(5, 1 << 33), 11, pack("<Q", 1 << 33)),
         (lambda h: h.set_paging_pool(5, 0x380000), 86, pack("<Q", 0x380000)),
@@ -268,6 +267,30 @@ def test_registers(minor: int, size: int) -> None:
     assert hyper.registers(5, 2) is None
     with pytest.raises(HypercallError, match="getvcpucontext for domain 5: ESRCH"):
         hyper.registers(5, 3)
+
+
+@pytest.mark.parametrize(
+    ("number", "answer_", "told"),
+    [(16, 0, True), (12, 0, True), (12, 7, False), (3, 0, False)],
+    ids=["64 bits", "32 bits", "no result of it", "not in a hypercall"],
+)
+def test_resume(hyper: XenHypervisor, fake: FakeCalls, number: int, answer_: int, told: bool) -> None:
+    """The kernel learns from the result of its hypercall that it may go on as it was."""
+    registers = [answer_, *range(100, 130)]
+    registers[number] = 29 | (0xFFFF << 32 if number == 12 else 0)
+    before = pack("<Q31Q", 1, *registers).ljust(352, b"z")
+
+    def context(memory: memoryview, at: int, _last: int) -> int:
+        memory[at + DATA : at + DATA + 352] = before
+        return 0
+
+    fake.answers[DOMCTL, 13] = context
+    hyper.resume(5)
+    data = fake.BASE + DATA
+    assert fake.messages(DOMCTL, 27) == [domctl(fake, 27, 5)]
+    assert fake.messages(DOMCTL, 12) == ([domctl(fake, 12, 5, pack("<I4xQ", 0, data))] if told else [])
+    if told:
+        assert fake.read(data, 352) == before[:8] + pack("<Q", 1) + before[16:]
 
 
 def test_no_affinity_at_all_asks_nothing(hyper: XenHypervisor, fake: FakeCalls) -> None:

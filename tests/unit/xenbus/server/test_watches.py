@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from xenbus.server.engine import Engine
 from xenbus.server.watches import Watch, WatchIndex
 
@@ -48,3 +50,22 @@ def test_removal() -> None:
 def test_relative_paths() -> None:
     watch = Watch(Engine().connect(), b"/local/domain/0/a", b"token", -1, len(b"/local/domain/0/"))
     assert watch.event(b"/local/domain/0/a/b") == b"a/b\0token\0"
+
+
+def test_what_is_remembered_is_true_after_each_change() -> None:
+    """The watches above a node are looked up once, until one comes or goes."""
+    watches, (high,) = index((b"/a", -1))
+    assert watches.covering(b"/a/b/c") == watches.covering(b"/a/b/d") == [high]
+    deep = Watch(high.connection, b"/a/b", b"deep", -1, 0)
+    watches.add(deep)
+    assert watches.covering(b"/a/b/c") == [high, deep]
+    watches.remove(high)
+    assert watches.covering(b"/a/b/c") == [deep]
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_little_is_remembered(count: int) -> None:
+    watches, _ = index(*((b"/a", -1) for _ in range(count)))
+    for number in range(20_000 // count):
+        assert len(watches.covering(b"/a/%d/x" % number)) == count
+    assert sum(1 + len(found) for found in watches._above.values()) <= 1 << 14

@@ -1,0 +1,52 @@
+"""Commands for the end of guests, and for their sleep."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.fakehost import FakeHost
+from tests.unit.cli.conftest import Xenvm
+from xenvm.cli import run
+from xenvm.ops import dump, power
+from xenvm.types import Domid
+
+
+def test_there_is_no_button_to_fall_back_to(world: FakeHost, xenvm: Xenvm) -> None:
+    world.create()
+    for command in ("shutdown", "reboot"):
+        code, out, err = xenvm(command, "-F", "g")
+        assert (code, out) == (run.UNSUPPORTED, "") and "no power button" in err
+    assert world.store.get("/local/domain/1/control/shutdown") == b"", "it was not asked"
+
+
+@pytest.mark.parametrize(
+    ("words", "gone"), [(("-w",), False), (("-ww",), True), (("-w", "--wait"), True), (("-aw",), False)]
+)
+def test_what_is_waited_for(world: FakeHost, xenvm: Xenvm, words: tuple[str, ...], gone: bool) -> None:
+    world.create()
+    world.store.on_write("/local/domain/1/control/shutdown", lambda path, value: world.hyper.go_down(Domid(1), 0))
+    waits: list[bool] = []
+    world.patch.setattr(power, "wait_down", lambda host, domids, gone: waits.append(gone))
+    assert xenvm("shutdown", *words, *(() if "-aw" in words else ("g",)))[0] == 0
+    assert waits == [gone]
+
+
+def test_a_core(world: FakeHost, xenvm: Xenvm, tmp_path: Path) -> None:
+    world.create(memory=4)
+    path = str(tmp_path / "core")
+    assert xenvm("dump-core", "g", path) == (0, "", f"xenvm: 4 MiB of domain 1 are in {path}\n")
+    world.patch.setattr(dump.usual_path, "__defaults__", (str(tmp_path / "dump"),))
+    code, _, err = xenvm("dump-core", "1")
+    assert code == 0 and os.listdir(tmp_path / "dump")[0] in err
+
+
+def test_suspend_and_resume(world: FakeHost, xenvm: Xenvm) -> None:
+    world.create()
+    assert xenvm("resume", "g") == (run.FAILED, "", "xenvm: domain 1 is not suspended\n")
+    world.hyper.go_down(Domid(1), power.SUSPENDED)
+    assert xenvm("suspend", "g")[0] == run.FAILED
+    assert xenvm("resume", "g") == (0, "", "")
+    assert not world.hyper.all[Domid(1)].info.shutdown
