@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.cli.table import JSON, Argument, Command, Option
+from xenvm.cli.table import Argument, Command, Option
 
 CHECK = Command(
     "check",
@@ -26,6 +26,6 @@ TOP = Command(
     (
         Option(("--once",), "once", "Print one look and end; so it is where there is no terminal."),
         Option(("-d", "--delay"), "delay", "Seconds between looks at the CPU times.", "SECONDS", 2, True),
-        JSON.replace(help="Print one look as JSON."),
+        Option(("--json",), "as_json", "Print one look as JSON."),
     ),
 )
