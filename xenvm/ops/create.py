@@ -202,9 +202,9 @@ class Creation:
         build.pass_through(hyper, self.domid, plan)
         hyper.set_entry(self.domid, build.entry(plan, place))
         self._wishes.built(self.domid)
-        # From here on its vCPU shows that it is complete.
-        self.plumbing.finish(self.domid, [Discard(f"/libxl/{self.domid}/{CREATING}")])
         self._record()
+        # Whoever finds the guest from here on has all of it, but for what its vifs' own records still tell.
+        self.plumbing.finish(self.domid, [Discard(f"/libxl/{self.domid}/{CREATING}")])
         self.phases.done("plumb the vifs")
 
     def _unlock(self) -> None:

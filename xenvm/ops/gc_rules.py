@@ -90,8 +90,8 @@ def _half_built(domain: Living) -> str:
         return ""
     if domain.name is None:
         return "has never run and has no name in the store: whoever created it did not end it"
-    if domain.creating and not domain.info.nr_online_vcpus:
-        return f"({domain.name}) has never run and has no vCPU that could: whoever created it did not end it"
+    if domain.creating:
+        return f"({domain.name}) has never run: whoever created it did not end it"
     return ""
 
 

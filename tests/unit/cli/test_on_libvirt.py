@@ -15,7 +15,7 @@ libvirt = pytest.importorskip("libvirt")
 
 
 @pytest.fixture(autouse=True)
-def on_libvirt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def on_libvirt(xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """libvirt's test driver, whose guests are there for as long as one connection is."""
     monkeypatch.setattr(run, "chosen_host", "libvirt:test:///default")
     connection = libvirt.open("test:///default")

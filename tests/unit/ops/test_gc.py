@@ -279,7 +279,7 @@ def test_an_orphan_back_end_gives_back_its_loop_device(sim: SimWorld) -> None:
 
 def test_a_loop_device_that_nobody_uses(sim: SimWorld) -> None:
     sim.create()
-    sim.world.plumbing.block.loops["/dev/simloop7"] = "/old.img", False
+    sim.world.plumbing.block.loops.restore([("/dev/simloop7", "/old.img", False)])
     (finding,) = gc.find(sim.host)
     assert (finding.id, finding.kind) == ("loop:/dev/simloop7", "loop")
     removed(sim)

@@ -98,7 +98,7 @@ def litter(sim: SimWorld) -> None:
     domid = guest(sim).domid
     for path in (f"/libxl/{domid}/ending", "/libxl/77/type", "/local/domain/0/backend/vif/77/0/params"):
         sim.host.store.write(path, "1")
-    sim.world.plumbing.block.loops["/dev/simloop9"] = "/old.img", False
+    sim.world.plumbing.block.loops.restore([("/dev/simloop9", "/old.img", False)])
 
 
 def collect(host: SimHost) -> None:

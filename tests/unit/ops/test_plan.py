@@ -119,7 +119,7 @@ def test_a_host_is_only_asked(sim: SimWorld) -> None:
     plan(spec, ground_of(sim.host, spec))
     assert sim.traces() == before
     assert {call.operation for call in witness.tracer.calls} <= {"domain", "domains", "physinfo", "capabilities"}
-    assert {type(request).__name__ for request in witness.requests} <= {"Read", "List"}
+    assert {type(request).__name__ for request in witness.requests} <= {"Read", "List", "Watch", "Unwatch"}
 
 
 def test_conflicts(sim: SimWorld, monkeypatch: pytest.MonkeyPatch) -> None:
