@@ -228,6 +228,10 @@ class Frontend(End):
         self.state = UNKNOWN
         """The own state, as of the last step."""
 
+    def goes_on(self) -> None:
+        """The device is this kernel's own: one that is connected is not reset first."""
+        self._resetting = False
+
     def publish(self) -> Nodes:
         """Makes the rings and event channels, and gives the nodes that tell of them."""
         return {}

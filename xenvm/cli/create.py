@@ -59,6 +59,9 @@ def create(
         if console:
             _attach(host, domid)
         if foreground:
+            from xenvm.ops.notify import Notifier
+
+            Notifier().pulse()  # as a unit of systemd: the guest runs
             monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
     return OK
 

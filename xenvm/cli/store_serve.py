@@ -11,9 +11,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenbus.server.engine import Engine
     from xenbus.server.journal import Journal
+    from xenbus.server.tape import Tape
 
 
-def serve(socket: str | None, state: str | None) -> int:
+def serve(socket: str | None, state: str | None, record: str | None) -> int:
     """Serves until SIGTERM or SIGINT."""
     from xenbus.server.engine import Engine
     from xenbus.server.service import Server
@@ -23,6 +24,7 @@ def serve(socket: str | None, state: str | None) -> int:
         return USAGE
     engine = Engine()
     journal = _journal(engine, state) if state else None
+    tape = _tape(engine, record) if record else None
     try:
         with Server(engine, socket, journal.flush if journal else None) as server:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -32,7 +34,17 @@ def serve(socket: str | None, state: str | None) -> int:
     finally:
         if journal:
             journal.close()
+        if tape:
+            tape.close()
     return OK
+
+
+def _tape(engine: Engine, path: str) -> Tape:
+    """The file that all requests are recorded in, for its owner alone."""
+    from xenbus.recording import open_private
+    from xenbus.server.tape import Tape
+
+    return Tape(engine, open_private(path), "a served store")
 
 
 def _journal(engine: Engine, path: str) -> Journal:

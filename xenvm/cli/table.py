@@ -68,7 +68,7 @@ _DOMAIN = Argument("domain", "DOMAIN", complete="domain")
 _MAYBE_DOMAIN = Argument("domain", "[DOMAIN]", required=False, complete="domain")
 _CONFIG = Argument("config", "[CONFIG]", required=False, complete="file")
 _SETTINGS = Argument("settings", "[KEY=VALUE]...", required=False, many=True)
-JSON = Option(("--json",), "as_json", "Print JSON instead of a table.")
+JSON: Option = Option(("--json",), "as_json", "Print JSON instead of a table.")
 _ALL = Option(("-a", "--all"), "every", "All guests.")
 _DOMAINS = Argument("domains", "DOMAIN...", required=False, many=True, complete="domain")
 _DEVICE = Argument("device", "DEVICE")
@@ -266,6 +266,7 @@ _LOGS = Command(
 )
 
 from xenvm.cli.table_check import CHECK, TOP  # noqa: E402  (their rows need the classes above)
+from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
@@ -377,6 +378,8 @@ COMMANDS: tuple[Command, ...] = (
         (_DOMAIN, Argument("new_name", "NEW-NAME")),
     ),
     CHECK,
+    RECORD,
+    REPLAY,
     _DTB,
     _SERVE,
     _GC,

@@ -11,6 +11,7 @@ _STORE_SERVE = Command(
     (
         Option(("--socket",), "socket", "Where clients find it.", "PATH"),
         Option(("--state",), "state", "A file that keeps the store; without one it ends with the server.", "FILE"),
+        Option(("--record",), "record", "A file that records all changes and requests, for `xenvm replay`.", "FILE"),
     ),
 )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenvm.types import Domid
 
 SNAPSHOT, MACHINE = "world.json", "machine.json"
-_FORMAT = 2
+_FORMAT = 3
 _RAM = "ram-"
 
 

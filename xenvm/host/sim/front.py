@@ -88,6 +88,6 @@ class GuestFrontend(Frontend):
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on where another object stood; after attach()."""
         self.state = state["state"]
-        self._resetting = False
+        self.goes_on()
         self.use_port(state["port"])
         self.in_service = self.state not in (0, INITIALISING)

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenbus.client import Store
+    from xenbus.server.tape import Tape
     from xenvm.host.back import BackSide
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.behaviour import Behaviour
     from xenvm.host.sim.world import World
 
+RECORD = "XENVM_RECORD"
+"""The environment's variable that names a file: all that is asked of the simulated store is recorded there."""
 LOG = "monitor.log"
 """What became of guests that went down, with the world's time, in its folder."""
 
@@ -32,6 +35,7 @@ class SimHost(Host):
         self.world, self.notice = world, notice
         self._folder = folder
         self._hyper: Hypervisor = world.hyper
+        self._tape: Tape | None = None
         self._attend: Callable[[Host, Callable[[str], None]], object] | None = None
 
     @property
@@ -80,6 +84,13 @@ class SimHost(Host):
         """See Host."""
         return self.world.annals.since(path)
 
+    def record(self, path: str) -> None:
+        """Records all that is asked of the store from now on, for the file's owner alone."""
+        from xenbus.recording import open_private
+        from xenbus.server.tape import Tape
+
+        self._tape = Tape(self.world.xenstored.engine, open_private(path), "a simulated host")
+
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
         try:
@@ -90,6 +101,8 @@ class SimHost(Host):
                 self._folder.save(self.world)
         finally:
             self.world.close()
+            if self._tape is not None:
+                self._tape.close()
             if self._folder is not None:
                 self._folder.close()
 
@@ -113,7 +126,10 @@ def open_world(choice: str = "", notice: str = "") -> SimHost:
     try:
         world = folder.load(fields)
         world.behaviour = behaviour or world.behaviour
-        return SimHost(world, folder, notice)
+        host = SimHost(world, folder, notice)
+        if output := os.environ.get(RECORD):
+            host.record(output)
+        return host
     except BaseException:
         folder.close()
         raise

@@ -1,0 +1,119 @@
+"""A recorder against a real engine: what was there, what changes, what merges, what goes."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tests.support.scriptedstore import ScriptedStore
+from xenbus import recorder as module
+from xenbus.perm import parse_perms
+from xenbus.recorder import Recorder, of_domain
+from xenbus.recording import WATCHES, Header, Recording, Writer, load
+
+HEADER = Header(WATCHES, 0.0, "4.17", "t", None, ("/a",))
+
+
+def record(world: ScriptedStore, *tops: str, until: float | None = None, gone: str = "", **options: int) -> Recording:
+    text = io.StringIO()
+    recorder = Recorder(world.store, Writer(text, HEADER, **options))
+    recorder.follow(tops)
+    try:
+        recorder.run(until, lambda burst: gone in burst and recorder.now() > 1)
+    except KeyboardInterrupt:
+        pass
+    recorder.close()
+    return load(io.StringIO(text.getvalue()))
+
+
+def essence(recording: Recording) -> list[tuple[float, str, str, bytes | None]]:
+    return [(event.time, event.op, event.path, event.value) for event in recording.events]
+
+
+@pytest.fixture
+def world() -> ScriptedStore:
+    return ScriptedStore()
+
+
+def test_what_was_there_and_what_changes(world: ScriptedStore) -> None:
+    world.hand.write("/a/b", "1")
+    world.actions = [world.put("/a/b", "2"), world.put("/a/c", b"\xff\0"), lambda: world.hand.remove("/a/b")]
+    recording = record(world, "/a")
+    assert essence(recording) == [
+        (0, "have", "/a", b""),
+        (0, "have", "/a/b", b"1"),
+        (1, "write", "/a/b", b"2"),
+        (2, "write", "/a/c", b"\xff\0"),
+        (3, "rm", "/a/b", None),
+        (3, "end", "", None),
+    ]
+    assert recording.ended == "it was interrupted"
+    assert recording.events[2].perms is None and recording.events[3].perms == parse_perms("n0")
+
+
+def test_permissions_alone(world: ScriptedStore) -> None:
+    world.hand.write("/a", "1")
+    world.actions = [lambda: world.hand.set_perms("/a", parse_perms("n5,r0"))]
+    event = record(world, "/a").events[1]
+    assert (event.op, event.value, event.perms) == ("perms", None, parse_perms("n5,r0"))
+
+
+def test_a_node_that_comes_later(world: ScriptedStore) -> None:
+    world.actions = [world.put("/a/b", "1"), lambda: world.hand.remove("/a")]
+    assert essence(record(world, "/a", gone="/a")) == [
+        (1, "write", "/a/b", b"1"),
+        (2, "rm", "/a", None),
+        (2, "end", "", None),
+    ]
+
+
+def test_values_that_nobody_saw_are_counted(world: ScriptedStore) -> None:
+    text = io.StringIO()
+    recorder = Recorder(world.store, Writer(text, HEADER))
+    recorder.follow(["/a/s", "/a", "/a/inner"])
+    for value in "123":
+        world.hand.write("/a/s", value)
+        world.store.read_or_none("/")  # takes the event, so that it is not merged with the next one
+    recorder.run(9.0, lambda burst: "/a/s" in burst)
+    (event,) = [event for event in load(io.StringIO(text.getvalue())).events if event.path == "/a/s"]
+    assert (event.value, event.events) == (b"3", 3)
+
+
+def test_a_tree_that_was_removed_and_made_anew(world: ScriptedStore) -> None:
+    world.hand.write("/a/b/old", "1")
+
+    def anew() -> None:
+        world.hand.remove("/a/b")
+        world.hand.write("/a/b/new", "2")
+
+    world.actions = [anew]
+    assert [(event.op, event.path) for event in record(world, "/a").events[3:]] == [
+        ("rm", "/a/b/old"),
+        ("write", "/a/b"),
+        ("write", "/a/b/new"),
+        ("end", ""),
+    ]
+
+
+def test_it_ends_in_time_and_before_it_is_too_large(world: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert record(world, "/a", until=5.0).ended == "the time is up"
+    world.actions = [world.put(f"/a/{number}", "x" * 4000) for number in range(50)]
+    full = record(world, "/a", limit=1 << 17)
+    assert full.ended == "the recording is as large as it may be" and len(full.events) < 5
+    monkeypatch.setattr(module, "MEMORY_MAX", 1000)
+    world.hand.write("/b/c", "x" * 2000)
+    assert record(world, "/b").ended == "it would have been too large"
+
+
+def test_a_store_that_never_rests_does_not_keep_it_from_its_end(world: ScriptedStore) -> None:
+    world.actions = [world.put("/a", str(number)) for number in range(50)]
+    recording = record(world, "/a", until=5.0)
+    assert recording.ended == "the time is up" and recording.events[-2].time <= 6
+
+
+def test_what_belongs_to_a_domain() -> None:
+    yes = ("/local/domain/5", "/local/domain/5/x", "/libxl/5", "/local/domain/0/backend/vif/5/0/state")
+    no = ("/local/domain/55", "/local/domain/0/backend/vif/55/0", "/libxl/1", "/local/domain/0/backend", "/tool")
+    assert all(of_domain(path, 5) for path in (*yes, "/local/domain/2/error/backend/vbd/5/1"))
+    assert not any(of_domain(path, 5) for path in no)

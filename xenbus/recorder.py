@@ -1,0 +1,207 @@
+"""Records what happens in a part of the store, seen from outside: by watches, and a look at each node that changed.
+
+Events carry no values, and several changes of a node can be over before it is looked at; what is recorded then is the
+last one, with the number of its events. A node that was removed and made anew is found by its missing children.
+"""
+
+from __future__ import annotations
+
+from xenbus.errors import NotFound, StoreError, XenbusError
+from xenbus.path import is_under, parent
+from xenbus.recording import END, HAVE, PERMS, REMOVE, WRITE, Event
+from xenbus.request import GetPerms, List, Read, Unwatch, Watch
+from xenbus.tree import walk
+from xenbus.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from xenbus.client import Store
+    from xenbus.operations import Reply
+    from xenbus.perm import Perm
+    from xenbus.recording import Writer
+
+BURST_MAX = 256
+"""Events that are looked at together."""
+MEMORY_MAX = 32 << 20
+"""Bytes of the nodes that are remembered: a recording ends before it takes more."""
+_NODE_COST = 256
+_TOKEN = "xenvm-record:"
+
+
+class Known(Value):
+    """What was last seen of a node."""
+
+    value: bytes
+    perms: tuple[Perm, ...] | None
+
+
+class Recorder:
+    """Follows some tops of a store and writes what `wanted` says is of interest; for one thread."""
+
+    def __init__(self, store: Store, writer: Writer, wanted: Callable[[str], bool] = lambda _path: True) -> None:
+        self._store, self._writer, self._wanted = store, writer, wanted
+        self._start = store.clock()
+        self._nodes: dict[str, Known] = {}
+        self._children: dict[str, dict[str, None]] = {}
+        self._memory = 0
+        self._tops: list[str] = []
+        self._greetings: set[str] = set()
+        """Tops whose watches have not sent their first event, which tells of no change."""
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be recorded."""
+        return self._writer.full or self._memory > MEMORY_MAX
+
+    def follow(self, tops: Sequence[str]) -> None:
+        """Watches places, and records what is there already: the watches first, so that nothing falls between."""
+        # Not what is below another one: each of its events would come twice.
+        inner = {top for top in tops if any(is_under(top, other) and top != other for other in tops)}
+        self._tops = [top for top in dict.fromkeys(tops) if top not in inner]
+        self._greetings.update(self._tops)
+        self._store.batch_checked([Watch(top, _TOKEN + top) for top in self._tops])
+        for top in self._tops:
+            self._look_first(top)
+
+    def run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
+        """Records until the time `until` of the store's clock, or until `done`, told of each burst; says why it ended.
+
+        Whatever ends it, the recording has its last line.
+        """
+        why = "it was interrupted"
+        try:
+            why = self._run(until, done)
+        finally:
+            self._put(Event(self.now(), END, error=why))
+            self._writer.flush()
+        return why
+
+    def now(self) -> float:
+        """Seconds since the beginning."""
+        return max(0.0, self._store.clock() - self._start)
+
+    def close(self) -> None:
+        """Ends the watches."""
+        tops, self._tops = self._tops, []
+        try:
+            self._store.post([Unwatch(top, _TOKEN + top) for top in tops])
+        except XenbusError:
+            pass  # A connection that is gone has no watches.
+
+    def _run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
+        while not self.full:
+            burst = {} if until is not None and self._store.clock() >= until else self._burst(until)
+            if not burst:
+                return "the time is up"
+            self._look([path for path in burst if self._is_ours(path)], burst)
+            self._writer.flush()
+            if done(list(burst)):
+                return "what was recorded is gone"
+        return "it would have been too large"
+
+    def _burst(self, until: float | None) -> dict[str, int]:
+        """Paths of events that have come, with their numbers; empty at the time `until`."""
+        counts: dict[str, int] = {}
+        event = self._store.next_event(until)
+        while event is not None:
+            counts[event[0]] = counts.get(event[0], 0) + 1
+            event = self._store.next_event(0) if len(counts) < BURST_MAX else None
+        return counts
+
+    def _is_ours(self, path: str) -> bool:
+        return not path.startswith("@") and self._wanted(path)
+
+    def _look_first(self, top: str) -> None:
+        if top.startswith("@"):
+            return
+        try:
+            found = walk(self._store, top, perms=True)
+        except StoreError:
+            return  # It is not there yet.
+        for path, node in found.items():
+            if node.value is not None and path not in self._nodes and self._wanted(path):
+                self._keep(path, Known(node.value, node.perms))
+                self._put(Event(self.now(), HAVE, path, node.value, node.perms))
+
+    def _look(self, paths: list[str], counts: dict[str, int]) -> None:
+        """Reads nodes with one write, and records how they differ from what was known."""
+        requests = [request for path in paths for request in (Read(path), GetPerms(path), List(path))]
+        replies = self._store.batch(requests)
+        now = self.now()
+        for index, path in enumerate(paths):
+            value, perms, names = replies[3 * index : 3 * index + 3]
+            if isinstance(value, bytes):
+                self._drop_missing(path, names, now)
+                self._changed(path, Known(value, perms if isinstance(perms, tuple) else None), counts[path], now)
+            elif isinstance(value, NotFound):
+                self._removed(path, counts[path], now)
+
+    def _changed(self, path: str, new: Known, events: int, now: float) -> None:
+        old = self._nodes.get(path)
+        if path in self._greetings:
+            self._greetings.remove(path)
+            if old == new:
+                return
+        self._keep(path, new)
+        only_perms = old is not None and old.value == new.value and old.perms != new.perms
+        same = old is not None and old.perms == new.perms
+        op = PERMS if only_perms else WRITE
+        self._put(Event(now, op, path, None if only_perms else new.value, None if same else new.perms, None, events))
+
+    def _removed(self, path: str, events: int, now: float) -> None:
+        if self._forget(path):
+            self._put(Event(now, REMOVE, path, events=events))
+
+    def _drop_missing(self, path: str, names: Reply, now: float) -> None:
+        """The event of a removal can come when the node is there again: its children tell."""
+        known = self._children.get(path)
+        if known and isinstance(names, tuple):
+            for name in [name for name in known if name not in names]:
+                self._removed(f"{path.rstrip('/')}/{name}", 1, now)
+
+    def _put(self, event: Event) -> None:
+        self._writer.put(event)
+
+    # What is known of the tree.
+
+    def _keep(self, path: str, node: Known) -> None:
+        old = self._nodes.get(path)
+        self._memory += _cost(path, node) - (_cost(path, old) if old else 0)
+        self._nodes[path] = node
+        while path != "/":
+            above = parent(path)
+            self._children.setdefault(above, {})[path.rpartition("/")[2]] = None
+            path = above
+
+    def _forget(self, path: str) -> bool:
+        """Forgets a node with all below; whether there was any."""
+        gone = [path]
+        found = False
+        while gone:
+            each = gone.pop()
+            gone += [f"{each.rstrip('/')}/{name}" for name in self._children.pop(each, ())]
+            old = self._nodes.pop(each, None)
+            if old is not None:
+                found = True
+                self._memory -= _cost(each, old)
+        self._children.get(parent(path), {}).pop(path.rpartition("/")[2], None)
+        return found
+
+
+def _cost(path: str, node: Known) -> int:
+    return len(path) + len(node.value) + _NODE_COST
+
+
+def of_domain(path: str, domid: int) -> bool:
+    """Whether a path tells of a domain: its home, its back ends anywhere, and the toolstack's records."""
+    own = (f"/local/domain/{domid}", f"/libxl/{domid}")
+    if any(is_under(path, top) for top in own):
+        return True
+    match path.split("/"):
+        case ["", "local", "domain", _, "backend", _, front, *_] if front == str(domid):
+            return True
+        case ["", "local", "domain", _, "error", "backend", _, front, *_] if front == str(domid):
+            return True
+    return False
