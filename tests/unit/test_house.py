@@ -42,6 +42,8 @@ ROOMS = {
     "click": ("xenvm/cli/",),
     "ctypes": ("xenvm/host/xen/",),
     "libvirt": ("xenvm/interop/",),
+    "textual": ("xenvm/cli/top_app.py", "xenvm/cli/top_dialogs.py"),
+    "rich": ("xenvm/cli/top_app.py", "xenvm/cli/top_dialogs.py"),
 }
 """Foreign libraries, and the only places that may import them."""
 

@@ -59,11 +59,16 @@ def create(
         if console:
             _attach(host, domid)
         if foreground:
-            from xenvm.ops.notify import Notifier
-
-            Notifier().pulse()  # as a unit of systemd: the guest runs
-            monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
+            _stay(host, domid)
     return OK
+
+
+def _stay(host: Host, domid: Domid) -> None:
+    from xenvm.ops import monitor
+    from xenvm.ops.notify import Notifier
+
+    Notifier().pulse()  # as a unit of systemd: the guest runs
+    monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
 
 
 def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:

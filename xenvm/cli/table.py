@@ -266,7 +266,7 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_check import CHECK, FACTS, XL  # noqa: E402  (its rows need the classes above)
+from xenvm.cli.table_check import CHECK, FACTS, TOP, XL  # noqa: E402  (their rows need the classes above)
 from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
@@ -284,6 +284,7 @@ COMMANDS: tuple[Command, ...] = (
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
+    TOP,
     Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
     Command("pause", "Pause a domain.", "power:pause", (), (_DOMAIN,)),
     Command("unpause", "Unpause a domain.", "power:unpause", (), (_DOMAIN,)),

@@ -1,4 +1,4 @@
-"""Rows that lie apart for the length of the table: `check`, facts that xl tells of a host, and xl itself."""
+"""Rows that lie apart for the length of the table: `check`, `top`, facts that xl tells of a host, and xl itself."""
 
 from __future__ import annotations
 
@@ -47,4 +47,15 @@ XL = Command(
     (),
     (Argument("words", "SUBCOMMAND...", required=False, many=True),),
     raw=True,
+)
+
+TOP = Command(
+    "top",
+    "Watch all domains and their devices, and act on them by keys.",
+    "top:top",
+    (
+        Option(("--once",), "once", "Print one look and end; so it is where there is no terminal."),
+        Option(("-d", "--delay"), "delay", "Seconds between looks at the CPU times.", "SECONDS", 2, True),
+        Option(("--json",), "as_json", "Print one look as JSON."),
+    ),
 )

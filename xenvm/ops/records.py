@@ -107,7 +107,7 @@ def belongings(host: Host, domid: Domid) -> Belongings:
     found = []
     for kind, devid in places:
         facts = {key: text for key in _keys(kind) if (text := _text(next(replies)))}
-        record = _record(domid, kind, int(devid), facts)
+        record = record_of(domid, kind, int(devid), facts)
         if record is not None:
             found.append(record)
     return Belongings(tuple(_with_back_ends(host, found)), _text(vm))
@@ -122,7 +122,7 @@ def _text(reply: object) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
 
 
-def _record(domid: Domid, kind: str, devid: int, facts: dict[str, str]) -> Record | None:
+def record_of(domid: Domid, kind: str, devid: int, facts: dict[str, str]) -> Record | None:
     """The record, or None where its back end's path is not of the form that belongs to this device."""
     path = facts.get("backend", "")
     parts = path.split("/")
