@@ -24,7 +24,7 @@ SECTIONS = {
     for name in re.findall("`([a-z-]+)`", heading)
 }
 TABLES = [command.name for command in COMMANDS if any("--json" in option.flags for option in command.options)]
-ELSEWHERE = {"create", "plan", "replay"}
+ELSEWHERE = {"create", "plan", "replay", "top"}
 """Described on pages of their own."""
 WORDS = {"explain": ["g"], "check": ["g.cfg"]}
 """What commands need; lists of devices need a guest."""
