@@ -48,6 +48,8 @@ def shared(spec: GuestSpec) -> GuestSpec:
         vuart=False,
         irqs=(),
         on_watchdog="destroy",
+        # It always writes that the clock is in UTC.
+        localtime=None,
         uuid=None,
     )
 
