@@ -26,15 +26,17 @@ until ! xl domid "$1" >/dev/null 2>&1; do read -r _ <&"${W[0]}"; done
 kill "$W_PID"
 """
 
-# Types a command until its answer is in xenconsoled's log (xenconsole drops what was typed before it was ready), and
-# leaves by the escape character; on a terminal, because xenconsole takes no input from anything else.
+# Types a command until the client shows its answer (xenconsole drops what was typed before it was ready), and leaves by
+# the escape character; on a terminal, because xenconsole takes no input from anything else. xenconsoled's log has the
+# answer a little earlier than the client.
 TYPE_AND_LEAVE = """
-log=/var/log/xen/console/guest-$1.log mark=$2; shift 2
+mark=$1; shift 1; shown=$(mktemp)
 {
-    coproc ANSWER { grep -a -m 1 "^$mark" < <(exec tail -n +1 -F "$log" 2>/dev/null); }
+    coproc ANSWER { grep -a -m 1 "^$mark" < <(exec tail -n +1 -F "$shown" 2>/dev/null); }
     until read -r -t 3 line <&"${ANSWER[0]}"; do printf '\\necho %s""%s\\n' "${mark:0:3}" "${mark:3}"; done
     printf '\\x1d'
-} | python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' "$@"
+} | python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' "$@" | tee "$shown"
+rm -f "$shown"
 """
 
 
@@ -103,8 +105,7 @@ class Dom0:
 
     def talk(self, tool: str, name: str, mark: str) -> str:
         """Makes a guest's shell say `mark` over a console client, and gives what the client has shown."""
-        self.forget_console(name)
-        return self.ok(["bash", "-c", TYPE_AND_LEAVE, "type", name, mark, tool, "console", name]).replace("\r", "")
+        return self.ok(["bash", "-c", TYPE_AND_LEAVE, "type", mark, tool, "console", name]).replace("\r", "")
 
     def gone(self, name: str, *, timeout: float = 120.0) -> None:
         """Waits until no domain has this name any more."""
