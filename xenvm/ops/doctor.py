@@ -118,7 +118,7 @@ def _guests(host: Host) -> Iterator[Finding]:
     for domid, info in infos.items():
         if info.dying:
             held = f"domain {domid} is dead, and {info.tot_pages * 4} KiB of it are held by other domains"
-            yield Finding("zombie", WARN, held, "end what maps its pages: a back end, or a program that inspects it")
+            yield Finding("zombie", WARN, held, "`xenvm gc` shows who may map its pages: end that")
         elif info.shutdown and domid:
             sentence = f"domain {domid} has shut down, and still has its memory and devices"
             yield Finding("guest", WARN, sentence, f"xenvm destroy {domid}")
@@ -126,7 +126,7 @@ def _guests(host: Host) -> Iterator[Finding]:
     left = [domid for domid in stale if int(domid) not in infos]
     if left:
         sentence = f"the store has nodes of domains that are gone: {', '.join(left[:20])}"
-        yield Finding("stale nodes", WARN, sentence, f"xenvm store rm /local/domain/{left[0]} /libxl/{left[0]}")
+        yield Finding("stale nodes", WARN, sentence, "xenvm gc --remove nodes")
     else:
         yield Finding("guests", OK, f"{len(infos) - 1} guests, and nothing is left of others")
 
