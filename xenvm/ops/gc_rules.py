@@ -70,6 +70,9 @@ def _domains(seen: Scene) -> Iterator[Finding]:
             yield _finding("domain", domid, f"domain {domid} {reason}", info.uuid, remedy=f"xenvm destroy {domid}")
         elif reason := _half_built(domain):
             yield _finding("domain", domid, f"domain {domid} {reason}", info, remedy=f"xenvm destroy {domid}")
+        elif domain.name is None and domain.recorded and not _never_ran(info):
+            sentence = f"domain {domid} runs, and has no name in the store"
+            yield _finding("domain", domid, sentence, info.uuid, sure=False, remedy=f"xenvm destroy {domid}")
         elif reason := _of_others(domain):
             sentence = f"domain {domid}, {domain.name}, has never run, and {reason}"
             yield _finding("domain", domid, sentence, info, sure=False, remedy=f"xenvm destroy {domid}")
@@ -79,7 +82,8 @@ def _doomed(domain: Living) -> str:
     """Why a domain is to go, as somebody has begun to destroy it; empty if nobody has."""
     if domain.ending:
         return "was to be destroyed, and whoever did that did not end it"
-    if domain.name is None and domain.recorded:
+    # Whoever destroys a domain pauses it first: one that runs has lost its name in another way.
+    if domain.name is None and domain.recorded and (domain.info.paused or domain.info.shutdown):
         return "has lost its name in the store: whoever destroyed it did not end it"
     return ""
 

@@ -206,6 +206,16 @@ def test_a_domain_whose_configuration_was_never_recorded(sim: SimWorld) -> None:
     assert "has not recorded its configuration" in finding.sentence and not finding.sure
 
 
+def test_a_guest_that_runs_without_a_name_is_left_alone(sim: SimWorld) -> None:
+    """Whatever has become of its nodes: it is shown, and goes only if somebody names it."""
+    domid = sim.create()
+    sim.world.settle()
+    sim.host.store.remove(f"/local/domain/{domid}/name")
+    (finding,) = gc.find(sim.host)
+    assert finding.id == f"domain:{domid}" and not finding.sure and "runs, and has no name" in finding.sentence
+    assert gc.choose([finding], [], True) == []
+
+
 @pytest.mark.parametrize("node", ["/libxl/{}/ending", ""])
 def test_a_destruction_that_was_cut_short(sim: SimWorld, node: str) -> None:
     before = sim.traces()
@@ -213,7 +223,8 @@ def test_a_destruction_that_was_cut_short(sim: SimWorld, node: str) -> None:
     sim.world.settle()
     if node:
         sim.host.store.write(node.format(domid), "1")
-    else:  # xl removes the name first, too
+    else:  # xl pauses it and removes the name first, too
+        sim.host.hyper.pause(domid)
         sim.host.store.remove(f"/local/domain/{domid}")
     (finding,) = gc.find(sim.host)
     assert finding.id == f"domain:{domid}" and "did not end it" in finding.sentence
