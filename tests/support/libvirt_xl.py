@@ -40,7 +40,11 @@ def fetch() -> None:
     if _driver() is None:
         debs = CACHE / "debs"
         debs.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-q", "download", *PACKAGES], cwd=debs, check=True)
+        download = ["apt-get", "-q", "download", *PACKAGES]
+        if subprocess.run(download, cwd=debs).returncode:
+            # A fresh machine may have no lists of packages yet.
+            subprocess.run(["apt-get", "-q", "update"], check=True)
+            subprocess.run(download, cwd=debs, check=True)
         for deb in debs.glob("*.deb"):
             subprocess.run(["dpkg", "-x", deb, ROOT], check=True)
 
