@@ -24,14 +24,24 @@ class Shield:
 
 
 class Endings:
-    """While it lasts, what ends a process interrupts it as ^C does, so that a creation can be undone."""
+    """While it lasts, what ends a process interrupts it as ^C does, so that what is half done can be undone.
+
+    The first signal only: `timeout`, shells and terminals send one to a process and then to its whole group, and the
+    second must not meet the undoing of what the first has interrupted.
+    """
 
     def __enter__(self) -> None:
+        self._came = False
         self._before = {}
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) == signal.SIG_DFL:
-                self._before[number] = signal.signal(number, signal.default_int_handler)
+        for number in _ENDINGS:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                self._before[number] = signal.signal(number, self._interrupt)
 
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        if not self._came:
+            self._came = True
+            raise KeyboardInterrupt
