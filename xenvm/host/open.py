@@ -97,6 +97,12 @@ class Host:
         """Since when the state of a device is what it is, by the store's clock; None where nobody has noted it."""
         return None
 
+    def date(self) -> float:
+        """Seconds since 1970; a simulated world begins in 1970, and its clock stands still between commands."""
+        from time import time
+
+        return time()
+
     def close(self) -> None:
         """Releases what was opened."""
         if self._store is not None:

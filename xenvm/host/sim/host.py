@@ -84,6 +84,10 @@ class SimHost(Host):
         """See Host."""
         return self.world.annals.since(path)
 
+    def date(self) -> float:
+        """See Host."""
+        return self.world.now
+
     def record(self, path: str) -> None:
         """Records all that is asked of the store from now on, for the file's owner alone."""
         from xenbus.recording import open_private
