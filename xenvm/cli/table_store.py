@@ -15,7 +15,9 @@ _STORE_SERVE = Command(
     ),
 )
 
-_SOCKET = Option(("--socket",), "socket", "Not this host's store: the path of a socket, device or snapshot.", "PATH")
+_SOCKET = Option(
+    ("--socket",), "socket", "Not this host's store: the path of a socket, device, snapshot or recording.", "PATH"
+)
 _PERMS = Option(("-p",), "perms", "Show permissions.")
 _RAW = Option(("-R", "--raw"), "raw", "Values as they are: no escapes such as \\n or \\x07.")
 _DEPTH = Option(("-d", "--depth"), "depth", "How many levels down.", "N", None, True)
@@ -110,7 +112,7 @@ COMMANDS = (
     ),
     Command(
         "diff",
-        "Compare snapshots; - or nothing is the store now.",
+        "Compare snapshots and recordings (FILE@SECONDS); `now`, - or nothing is the store now.",
         "store.compare:diff",
         (JSON, _SOCKET),
         (_BEFORE, _AFTER),

@@ -182,8 +182,8 @@ class SocketSource:
 
 
 def opener(socket: str | None) -> Callable[[], Source]:
-    """What opens the store at a socket or a device, the snapshot in a file, or this host's store."""
-    if socket is not None and os.path.isfile(socket):
+    """What opens the store at a socket or a device, in a file (``FILE@SECONDS`` of a recording), or this host's."""
+    if socket is not None and (os.path.isfile(socket) or os.path.isfile(socket.rpartition("@")[0])):
         from xenvm.cli.store.recorded import RecordedSource
 
         return lambda: RecordedSource(socket)
