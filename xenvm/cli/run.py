@@ -45,7 +45,7 @@ def open_host() -> Host:
     """The host of this command; says so if it is a simulated one that nobody asked for."""
     from xenvm.host import open as hosts
 
-    host = hosts.open_host(chosen_host)
+    host = hosts.open_host(chosen_host, say)
     if host.notice:
         print(f"xenvm: {host.notice}", file=sys.stderr)
     if not host.lasting:
@@ -53,6 +53,11 @@ def open_host() -> Host:
 
         host.attended(attend)
     return host
+
+
+def say(text: str) -> None:
+    """Tells something at once, beside the command's output."""
+    print(f"xenvm: {text}", file=sys.stderr, flush=True)
 
 
 def explicit_host() -> bool:

@@ -118,15 +118,17 @@ def _asked(text: str) -> tuple[dict[str, object], Behaviour | None]:
     return choice.fields, choice.behaviour
 
 
-def open_world(choice: str = "", notice: str = "") -> SimHost:
+def open_world(choice: str = "", notice: str = "", tell: Callable[[str], object] = lambda _text: None) -> SimHost:
     """The simulated host in a folder, the user's own one if none is given; waits while another process has it.
+
+    `tell` hears who that is when it takes long.
 
     `choice` is ``FOLDER?xen=4.17&gic=v2...``, see xenvm.host.sim.choice: what a new world is made of. HostError where
     the folder has another one.
     """
     path, asked, _ = choice.partition("?")
     fields, behaviour = _asked(choice) if asked else ({}, None)
-    folder = WorldFolder(path or usual_folder())
+    folder = WorldFolder(path or usual_folder(), tell)
     try:
         world = folder.load(fields)
         world.behaviour = behaviour or world.behaviour
