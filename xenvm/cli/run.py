@@ -41,12 +41,12 @@ chosen_host: str | None = None
 """What --host said."""
 
 
-def open_host() -> Host:
-    """The host of this command; says so if it is a simulated one that nobody asked for."""
+def open_host(quietly: bool = False) -> Host:
+    """The host of this command; says so if it is a simulated one that nobody asked for, unless `quietly`."""
     from xenvm.host import open as hosts
 
     host = hosts.open_host(chosen_host, say)
-    if host.notice:
+    if host.notice and not quietly:
         print(f"xenvm: {host.notice}", file=sys.stderr)
     if not host.lasting:
         from xenvm.ops.attend import attend

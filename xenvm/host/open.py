@@ -38,6 +38,8 @@ class Host:
     resident = False
     """Whether this process makes many guests: then what it knows of others is kept up to date by a watch, and a
     creation costs the same however many there are. Whoever lives long may set it."""
+    exclusive = False
+    """Whether all other commands wait as long as this process has it: who waits for a person closes it meanwhile."""
     _hyper: Hypervisor | None = None
     _store: Store | None = None
 

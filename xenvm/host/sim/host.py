@@ -34,6 +34,7 @@ class SimHost(Host):
         super().__init__()
         self.world, self.notice = world, notice
         self._folder = folder
+        self.exclusive = folder is not None
         self._hyper: Hypervisor = world.hyper
         self._tape: Tape | None = None
         self._attend: Callable[[Host, Callable[[str], None]], object] | None = None
@@ -93,6 +94,7 @@ class SimHost(Host):
         from xenbus.recording import open_private
         from xenbus.server.tape import Tape
 
+        self.exclusive = False  # one recording is of one stay
         self._tape = Tape(self.world.xenstored.engine, open_private(path), "a simulated host")
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
@@ -17,6 +18,8 @@ import pytest
 from tests.support.fakestore import FakeStore
 from tests.unit.cli.conftest import Xenvm
 from tests.unit.cli.store.conftest import FRONT
+from xenvm.cli.store.session import host_opener
+from xenvm.host.sim.host import open_world
 
 TOP = Path(__file__).resolve().parents[4]
 Script = Callable[..., tuple[int, str, str]]
@@ -300,6 +303,46 @@ def test_an_interrupt_ends_the_watch_alone(fake: FakeStore, terminal: Callable[.
     shell.until("/> ")
     shell.type("\x04")
     assert shell.process.wait(20) == 0
+
+
+def test_a_simulated_host_is_free_while_nothing_is_typed(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    shell = terminal(NO_COLOR="1", XENVM_HOST=f"sim:{tmp_path}/world")
+    shell.until("/> ")
+    shell.type("write /mine 1\n")
+    shell.until("/> ")
+    with open_world(f"{tmp_path}/world", tell=pytest.fail) as host:
+        assert host.store.read("/mine") == b"1"
+        host.store.write("/mine", "2")
+    shell.type("read /mine\n")
+    shell.until("2\r\n")
+    shell.until("/> ")
+    shell.type("write /local/domain/0/name x\n")
+    shell.until("Go on? [y/N] ")
+    with open_world(f"{tmp_path}/world", tell=pytest.fail) as host:
+        assert host.store.read("/local/domain/0/name") == b"Domain-0"
+    shell.type("y\nread /mi\t\n")
+    shell.until("2\r\n")
+    shell.until("/> ")
+    with open_world(f"{tmp_path}/world", tell=pytest.fail) as host:
+        assert host.store.read("/local/domain/0/name") == b"x"
+    shell.type("undo\n")
+    shell.until("undone: write /local/domain/0/name")
+    shell.until("/> ")
+    shell.type("begin\n")
+    shell.until("tx 1> ")
+    fd = os.open(tmp_path / "world/lock", os.O_RDWR)
+    with pytest.raises(BlockingIOError):  # an open transaction keeps it
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(fd)
+    assert shell.end() == 0
+
+
+def test_what_there_is_to_say_of_a_host_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    monkeypatch.setattr("xenvm.cli.run.open_host", lambda quietly: said.append(quietly))
+    opened = host_opener()
+    opened(), opened()
+    assert said == [False, True]
 
 
 def test_without_readline(fake: FakeStore) -> None:
