@@ -83,12 +83,13 @@ class Session:
                 names.append(name)
         return "/" + "/".join(names)
 
-    def change(self, what: str, requests: Sequence[Request]) -> None:
-        """Does requests that change the store, all or none; asks before a dangerous one where somebody answers."""
+    def change(self, what: str, requests: Sequence[Request], sure: bool = False) -> None:
+        """Does requests that change the store, all or none; asks before a dangerous one where somebody answers, unless
+        who asked for it is `sure`."""
         if self.view is not None:
             raise DomainError(f"through the eyes of domain {self.view} one only looks: `as` alone ends that")
         self.must_be_live()
-        if self.asks is not None:
+        if self.asks is not None and not sure:
             from xenvm.cli.store.danger import dangers
 
             self.ask("; ".join(dangers(requests)))

@@ -68,12 +68,19 @@ def test_a_pipe_stops_at_an_error(fake: FakeStore, script: Script, line: str, co
 
 def test_transactions(fake: FakeStore, script: Script) -> None:
     assert script("begin", "write /a 1", "read /a", "abort", "exists /a")[:2] == (1, "1\n")
-    assert script("begin", "write /a 1", "rm /local", "commit", "read /a")[:2] == (0, "1\n")
+    assert script("begin", "write /a 1", "rm -y /local", "commit", "read /a")[:2] == (0, "1\n")
     assert fake.get("/local") is None
     assert "open already" in script("begin", "begin")[2]
     code, _out, err = script("begin", "write /b 1")
     assert code == 1 and "was not committed" in err
     assert fake.get("/b") is None
+
+
+def test_a_pipe_has_to_mean_what_takes_a_guest_down(fake: FakeStore, script: Script) -> None:
+    fake.introduced[5] = 1, 1
+    code, _out, err = script("rm /local/domain/5", "write /a 1")
+    assert code == 1 and "`rm --yes` removes it" in err and fake.get("/a") is None
+    assert script("rm -y /local/domain/5", "undo")[:2] == (0, "undone: rm /local/domain/5\n")
 
 
 def test_a_conflict_ends_the_transaction(fake: FakeStore, script: Script) -> None:
@@ -252,6 +259,8 @@ def test_a_dangerous_change_asks(fake: FakeStore, terminal: Callable[..., Termin
     shell.until("nothing was changed")
     shell.until("/> ")
     assert fake.get("/local/domain/5") is not None
+    shell.type("rm -y /libxl\n")  # there is none, which is no error
+    shell.until("/> ")
     shell.type(f"write {FRONT}/state 6\n")
     shell.until("Go on? [y/N] ")
     shell.type("y\n")
