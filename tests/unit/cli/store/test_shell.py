@@ -120,6 +120,12 @@ def test_as_a_guest(fake: FakeStore, script: Script) -> None:
     assert fake.get("/local/domain/5/name") == b"guest"
 
 
+def test_as_a_domain_that_does_not_exist(fake: FakeStore, script: Script) -> None:
+    said = "xenvm: domain 99 does not exist: this is what it would see\n"
+    assert script("as 99", "pwd") == (0, "/local/domain/99\n", said)
+    assert script("as 5")[2] == ""
+
+
 def test_why_a_guest_does_not_see(fake: FakeStore, script: Script) -> None:
     out = script("as 5", "explain odd")[1].splitlines()
     assert out[0] == "/local/domain/5/odd  (n0)"
