@@ -60,6 +60,12 @@ def say(text: str) -> None:
     print(f"xenvm: {text}", file=sys.stderr, flush=True)
 
 
+def usage(sentence: str) -> int:
+    """Says what is wrong with a command line; the exit code."""
+    print(f"xenvm: {sentence}", file=sys.stderr)
+    return USAGE
+
+
 def explicit_host() -> bool:
     """Whether the command line or the environment says which host is meant."""
     from xenvm.host.open import VARIABLE
