@@ -141,7 +141,8 @@ def diagnose_guest(guest: str, life: str, request: str = "") -> Diagnosis:
         return Diagnosis(code, TOOLSTACK, f"domain {guest} {_STOPPED[life].format(guest)}")
     if request:
         asked = f"domain {guest} is asked for {request} by control/shutdown, and the guest's kernel has not taken that"
-        return Diagnosis("shutdown-untaken", GUEST, f"{asked}: see its console; `xenvm destroy {guest}` ends it anyway")
+        ways = f"see its console: `xenvm console {guest}`; `xenvm destroy {guest}` ends it anyway"
+        return Diagnosis("shutdown-untaken", GUEST, f"{asked}; {ways}")
     return Diagnosis("running", NOBODY, f"domain {guest} runs")
 
 

@@ -85,7 +85,7 @@ class Commands:
 
         kept = hosts.open_host, run.leave, run.chosen_host, run.debug
 
-        def open_host(choice: str | None = None, tell: Callable[[str], object] = print) -> Host:
+        def open_host(choice: str | None = None, tell: Callable[[str], object] = run.say) -> Host:
             return kept[0](choice, tell) if choice else self._host.host
 
         hosts.open_host, run.leave = open_host, _leave

@@ -402,8 +402,8 @@ def test_a_guest_that_does_not_shut_down(peers: PeerWorld) -> None:
     guest = told(peers).guest
     assert (guest.diagnosis.who, guest.diagnosis.sentence) == (
         GUEST,
-        "domain g is asked for 'poweroff' by control/shutdown, and the guest's kernel has not taken that:"
-        " see its console; `xenvm destroy g` ends it anyway",
+        "domain g is asked for 'poweroff' by control/shutdown, and the guest's kernel has not taken that;"
+        " see its console: `xenvm console g`; `xenvm destroy g` ends it anyway",
     )
     peers.write("/local/domain/1/control/shutdown", "")
     assert told(peers).well

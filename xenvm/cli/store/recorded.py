@@ -108,8 +108,16 @@ def looks(before: Recorded | None, after: Recorded | None, eyes: Operations | No
     for one, other in ((0, 1), (1, 0)):
         if (found := both[one]) and (recording := found.recording):
             trees[other] = {path: node for path, node in trees[other].items() if covers(recording, path)}
-            trees[one] = with_implied(trees[one], trees[other])
+            trees[one] = with_implied(_below(trees[one], both[other]), trees[other])
     return trees
+
+
+def _below(tree: Snapshot, other: Recorded | None) -> Snapshot:
+    """What lies where a snapshot was made of."""
+    if other is None or other.snapshot is None:
+        return tree
+    tops = _outermost(other.snapshot)
+    return {path: node for path, node in tree.items() if any(is_under(path, top) for top in tops)}
 
 
 def _tree(found: Recorded) -> Snapshot:

@@ -127,6 +127,13 @@ def test_recordings_and_snapshots(fake: FakeStore, xenvm: Xenvm, saved: str, rec
     ]
 
 
+def test_a_snapshot_of_a_part(fake: FakeStore, xenvm: Xenvm, recorded: str, tmp_path: Path) -> None:
+    part = str(tmp_path / "part.json")
+    assert xenvm("store", "export", "-o", part, "/local/domain/5/device")[0] == 0
+    assert xenvm("store", "diff", part, recorded) == (0, "", "")
+    assert xenvm("store", "diff", recorded, part) == (0, "", "")
+
+
 def test_a_moment_as_a_store(xenvm: Xenvm, recorded: str) -> None:
     ls = ["store", "ls", "-f", "--socket"]
     assert xenvm(*ls, f"{recorded}@1", "/local/domain/5")[1] == '/local/domain/5/name = "guest"\n'
