@@ -6,6 +6,7 @@ from xenbus.path import is_under, parent
 from xenbus.recorder import of_domain
 from xenbus.recording import HAVE, PERMS, REMOVE
 from xenbus.tree import Node
+from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +23,21 @@ def until(recording: Recording, seconds: float | None) -> Iterator[Event]:
             yield event
 
 
-def at_moment(recording: Recording, seconds: float | None = None) -> Snapshot:
-    """The recorded nodes at that time; permissions are None where nothing is known of them."""
-    nodes: dict[str, tuple[int, Node]] = {}
+class Moment(Value):
+    """A recording at one time of it."""
+
+    nodes: Snapshot
+    """The recorded nodes; permissions are None where nothing is known of them."""
+    written: dict[str, int]
+    """When each path was written last, in events, whether it is still there or not."""
+    removed: dict[str, int]
+    """When each path was removed last."""
+
+
+def at_moment(recording: Recording, seconds: float | None = None) -> Moment:
+    """What there was at a time in seconds since the beginning, or at the end."""
+    known: dict[str, Node] = {}
+    written: dict[str, int] = {}
     removed: dict[str, int] = {}
     for number, event in enumerate(until(recording, seconds)):
         if not event.changes or not event.path.startswith("/"):
@@ -32,19 +45,21 @@ def at_moment(recording: Recording, seconds: float | None = None) -> Snapshot:
         if event.op == REMOVE:
             removed[event.path] = number
             continue
-        _then, old = nodes.get(event.path, (0, Node(b"")))
+        old = known.get(event.path, Node(b""))
         value = old.value if event.op == PERMS else event.value
-        nodes[event.path] = number, Node(value or b"", event.perms or old.perms)
-    return {path: node for path, (number, node) in nodes.items() if _lives(path, number, removed)}
+        known[event.path] = Node(value or b"", event.perms or old.perms)
+        written[event.path] = number
+    nodes = {path: node for path, node in known.items() if written[path] > _gone(path, removed)}
+    return Moment(nodes, written, removed)
 
 
-def _lives(path: str, number: int, removed: dict[str, int]) -> bool:
-    """Whether neither the node nor one above it was removed after it was written."""
+def _gone(path: str, removed: dict[str, int]) -> int:
+    """When the node, or one above it, was removed last; -1 if never."""
+    last = -1
     while removed and path:
-        if removed.get(path, -1) > number:
-            return False
+        last = max(last, removed.get(path, -1))
         path = "" if path == "/" else parent(path)
-    return True
+    return last
 
 
 def covers(recording: Recording, path: str) -> bool:
@@ -55,19 +70,23 @@ def covers(recording: Recording, path: str) -> bool:
     return header.domid is None or of_domain(path, header.domid) or path.startswith("/vm/")
 
 
-def with_implied(nodes: Snapshot, other: Snapshot) -> Snapshot:
-    """Recorded nodes, and those empty ones of another look that must have been there, as something is below them.
+def with_implied(moment: Moment, nodes: Snapshot, other: Snapshot) -> Snapshot:
+    """Some nodes of it, and those empty ones of another look that must have been there: something was made below them.
 
-    A write makes the nodes above too, and no watch tells of them.
+    A write makes the nodes above too, of which no watch tells; and they stay when what is below goes.
     """
     from bisect import bisect_left
 
-    known = sorted(nodes)
+    known = sorted(moment.written)
 
     def implied(path: str) -> bool:
-        below = path.rstrip("/") + "/"
-        at = bisect_left(known, below)
-        return at < len(known) and known[at].startswith(below)
+        below, gone = path.rstrip("/") + "/", _gone(path, moment.removed)
+        for at in range(bisect_left(known, below), len(known)):
+            if not known[at].startswith(below):
+                return False
+            if moment.written[known[at]] > gone:
+                return True
+        return False
 
     empty = [path for path, node in other.items() if path not in nodes and not node.value and implied(path)]
     return {**nodes, **{path: Node(b"") for path in empty}}

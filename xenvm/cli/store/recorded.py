@@ -22,10 +22,11 @@ from xenvm.cli.store.session import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from xenbus.operations import Operations
     from xenbus.recording import Recording
+    from xenbus.rewind import Moment
     from xenbus.tree import Snapshot
 
 
@@ -99,32 +100,39 @@ def looks(before: Recorded | None, after: Recorded | None, eyes: Operations | No
 
     InvalidValue for recordings of two domains.
     """
-    both = [before, after]
+    both = (before, after)
+    _check_domains(both)
+    moments = [at_moment(found.recording, found.moment) if found and found.recording else None for found in both]
+    trees = [
+        _tree(own, moment, _now(other, eyes)) for own, moment, other in zip(both, moments, both[::-1], strict=True)
+    ]
+    if moments == [None, None]:
+        return trees
+    bounds = [_bound(found) for found in both if found is not None]
+    old, new = ({path: node for path, node in tree.items() if all(fits(path) for fits in bounds)} for tree in trees)
+    first, second = moments
+    return [with_implied(first, old, new) if first else old, with_implied(second, new, old) if second else new]
+
+
+def _check_domains(both: Sequence[Recorded | None]) -> None:
     domids = {found.recording.header.domid for found in both if found and found.recording} - {None}
     if len(domids) > 1:
         which = " and ".join(map(str, sorted(domids, key=str)))
         raise InvalidValue(f"the recordings are of domains {which}: `xenvm replay FILE --compare FILE` compares those")
-    trees = [_now(other, eyes) if own is None else _tree(own) for own, other in zip(both, both[::-1], strict=True)]
-    for one, other in ((0, 1), (1, 0)):
-        if (found := both[one]) and (recording := found.recording):
-            trees[other] = {path: node for path, node in trees[other].items() if covers(recording, path)}
-            trees[one] = with_implied(_below(trees[one], both[other]), trees[other])
-    return trees
 
 
-def _below(tree: Snapshot, other: Recorded | None) -> Snapshot:
-    """What lies where a snapshot was made of."""
-    if other is None or other.snapshot is None:
-        return tree
-    tops = _outermost(other.snapshot)
-    return {path: node for path, node in tree.items() if any(is_under(path, top) for top in tops)}
+def _tree(own: Recorded | None, moment: Moment | None, now: Snapshot) -> Snapshot:
+    if own is None:
+        return now
+    return moment.nodes if moment else own.snapshot or {}
 
 
-def _tree(found: Recorded) -> Snapshot:
-    if found.recording is None:
-        return found.snapshot or {}
-    nodes = at_moment(found.recording, found.moment)
-    return {path: node for path, node in nodes.items() if covers(found.recording, path)}
+def _bound(found: Recorded) -> Callable[[str], bool]:
+    """Whether a file would tell of a path."""
+    if recording := found.recording:
+        return lambda path: covers(recording, path)
+    tops = _outermost(found.snapshot or ())
+    return lambda path: any(is_under(path, top) for top in tops)
 
 
 def _now(other: Recorded | None, eyes: Operations | None) -> Snapshot:
