@@ -46,7 +46,7 @@ def create(
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
     if dry_run:
         return _plan(path, settings, options, as_json, quiet)
-    spec = _load(path, settings, quiet)
+    spec = load(path, settings, quiet)
     spec = settled(spec)  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
@@ -92,7 +92,8 @@ def _sources(
     return config or defconfig, settings
 
 
-def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
+def load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
+    """A guest from a configuration; what is odd about it is said."""
     if not quiet:
         print(f"Parsing config from {path}", file=sys.stderr)
     spec, diagnostics = load_file(path, settings)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from xenbus.value import Value
+from xenvm.cli.create import load
 from xenvm.cli.run import CONFLICT, OK, USAGE, explicit_host, open_host
 from xenvm.errors import ConfigError, HostError, ImageError, XenvmError
-from xenvm.guest.load import load_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
         print(f"xenvm: {unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}", file=sys.stderr)
         return USAGE
     try:
-        verdict = _judge(_load(config, settings, quiet), options, wanted)
+        verdict = _judge(load(config, settings, quiet), options, wanted)
     except (ConfigError, ImageError) as error:
         if wanted.as_json:
             _print_json({"verdict": "invalid", "reasons": [str(error), *getattr(error, "__notes__", ())]})
@@ -97,18 +97,6 @@ def _print_json(fields: dict[str, object]) -> None:
     from json import dumps
 
     print(dumps({"version": 1, **fields}, indent=2))
-
-
-def _load(config: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
-    from xenvm.ops.actions import check_actions
-
-    if not quiet:
-        print(f"Parsing config from {config}", file=sys.stderr)
-    spec, diagnostics = load_file(config, settings)
-    for diagnostic in diagnostics:
-        print(f"xenvm: {diagnostic}", file=sys.stderr)
-    check_actions(spec)
-    return spec
 
 
 def _judge(spec: GuestSpec, options: Options, wanted: Wanted) -> Verdict:
