@@ -10,7 +10,7 @@ import os
 
 from xenbus.request import Write
 from xenvm.errors import DeviceError, UnsupportedError, WaitTimeout
-from xenvm.host.plumbing import block, consolelog, p9daemon, scripts
+from xenvm.host.plumbing import block, consolelog, scripts
 from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.locks import FileLock, HostLock
 from xenvm.host.plumbing.loop import LoopDevice
@@ -270,7 +270,7 @@ class Bootloaders:
 class P9Daemon:
     """See xenvm.host.plumbing.p9daemon: there is none."""
 
-    NAME = p9daemon.NAME
+    NAME = "xen-9pfsd"
 
     def find(self, release: tuple[int, int]) -> str:
         """Nothing is found."""
