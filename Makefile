@@ -7,7 +7,7 @@ PYTEST = "$$venv/bin/python" -m pytest
 # Programs of others that tests compare with; a test says so where one cannot be had.
 ORACLES = { "$$venv/bin/python" -m tests.support.realstore || :; "$$venv/bin/python" -m tests.support.libvirt_xl || :; }
 
-.PHONY: help setup demo test unit conformance fuzz golden-test lab-test lint bench bench-simulated golden clean
+.PHONY: help setup demo test unit conformance fuzz sweep golden-test lab-test lint bench bench-simulated golden clean
 
 help:
 	@echo "make demo       build and boot a Xen-on-ARM host in QEMU, create the example guest in it"
@@ -15,6 +15,7 @@ help:
 	@echo "make unit       the fast tests only"
 	@echo "make conformance our XenStore beside the real xenstored, from Debian's packages"
 	@echo "make fuzz       100,000 hostile inputs for each parser; COUNT=1000000 or SEED=... for others"
+	@echo "make sweep      every fault at every call of create, attach, detach, destroy and gc; a share is in the unit tests"
 	@echo "make bench      measure against xl, in the lab, and the next"
 	@echo "make bench-simulated  the simulated host and its store, beside the real daemons; no lab"
 	@echo "make golden     make the golden files anew (needs the lab)"
@@ -38,6 +39,9 @@ conformance:
 
 fuzz:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.fuzz --count $${COUNT:-100000} $${SEED:+--seed $$SEED}
+
+sweep:
+	@venv=$(VENV) && XENVM_SWEEP=full $(PYTEST) -q -s tests/unit/ops/test_gc_sweep.py
 
 lab-test:
 	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests/lab
