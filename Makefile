@@ -16,8 +16,8 @@ help:
 	@echo "make conformance our XenStore beside the real xenstored, from Debian's packages"
 	@echo "make fuzz       100,000 hostile inputs for each parser; COUNT=1000000 or SEED=... for others"
 	@echo "make sweep      every fault at every call of create, attach, detach, destroy and gc; a share is in the unit tests"
-	@echo "make bench      measure against xl, in the lab, and the next"
-	@echo "make bench-simulated  the simulated host and its store, beside the real daemons; no lab"
+	@echo "make bench      the next, and then against xl, in the lab"
+	@echo "make bench-simulated  the simulated host and its store, beside the real daemons, with sweep and fuzz; no lab"
 	@echo "make golden     make the golden files anew (needs the lab)"
 	@echo "make lint       ruff, mypy, import rules"
 
@@ -50,8 +50,8 @@ lint:
 	@venv=$(VENV) && $(PYTEST) -q tests/unit/test_house.py
 
 bench:
-	@venv=$(VENV) && "$$venv/bin/python" -m bench $(SUITES) && "$$venv/bin/python" -m bench.store_client
-	@$(MAKE) --no-print-directory bench-simulated
+	@$(MAKE) --no-print-directory bench-simulated || missed=1; venv=$(VENV) && \
+		"$$venv/bin/python" -m bench $(SUITES) && "$$venv/bin/python" -m bench.store_client && exit $${missed:-0}
 
 bench-simulated:
 	@venv=$(VENV) && "$$venv/bin/python" -m bench.simulated

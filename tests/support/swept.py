@@ -106,8 +106,8 @@ def sweep_gc(sweep: Sweep) -> None:
 ALL: dict[str, Callable[[Sweep], None]] = {
     "create": lambda sweep: sweep.run(CREATE),
     "destroy": lambda sweep: sweep.run(DESTROY),
-    "attach and detach a disk": lambda sweep: sweep_device(sweep, "vbd"),
-    "attach and detach a vif": lambda sweep: sweep_device(sweep, "vif"),
+    "disk": lambda sweep: sweep_device(sweep, "vbd"),
+    "vif": lambda sweep: sweep_device(sweep, "vif"),
     "gc": sweep_gc,
 }
 

@@ -62,6 +62,9 @@ def test_a_leak_is_found(tmp_path: Path, full: bool) -> None:
 
     sweep = Sweep(SimWorld(tmp_path), full)
     sweep.run(Operation("litter", lambda sim: None, act, lambda sim: None))
-    assert any("store.RM 1, dies before" in leak for leak in sweep.leaks)
+    (leak,) = sweep.leaks  # the first one ends it
+    assert (
+        leak.startswith("litter, store.WRITE 1, dies after" if full else "litter, store.RM 1, E") and "/litter" in leak
+    )
     with pytest.raises(AssertionError, match="untidy itself leaves something"):
         sweep.run(Operation("untidy", lambda sim: None, lambda _, host: host.store.write("/x", "1"), lambda sim: None))
