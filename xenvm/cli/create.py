@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from xenvm.cli.run import OK, USAGE, open_host
+from xenvm.cli.run import OK, open_host, say, usage
 from xenvm.guest.load import load_file
 from xenvm.ops.actions import check_actions
 from xenvm.ops.phases import Phases
@@ -35,8 +33,7 @@ def create(
     phases = Phases()
     path, settings = _sources(config, defconfig, settings)
     if path is None:
-        print("xenvm: create needs a configuration file", file=sys.stderr)
-        return USAGE
+        return usage("create needs a configuration file")
     from xenvm.guest.blueprint import settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
@@ -55,7 +52,7 @@ def create(
             monitor.start(open_host, domid, spec.name)
             phases.done("start the monitor")
         if timing:
-            print("\n".join(phases.lines()), file=sys.stderr)
+            say("\n".join(phases.lines()))
         if console:
             _attach(host, domid)
         if foreground:
@@ -68,7 +65,7 @@ def _stay(host: Host, domid: Domid) -> None:
     from xenvm.ops.notify import Notifier
 
     Notifier().pulse()  # as a unit of systemd: the guest runs
-    monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
+    monitor.watch(host, domid, lambda text: say(f"xenvm: {text}"))
 
 
 def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:
@@ -95,9 +92,9 @@ def _sources(
 def load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     """A guest from a configuration; what is odd about it is said."""
     if not quiet:
-        print(f"Parsing config from {path}", file=sys.stderr)
+        say(f"Parsing config from {path}")
     spec, diagnostics = load_file(path, settings)
     for diagnostic in diagnostics:
-        print(f"xenvm: {diagnostic}", file=sys.stderr)
+        say(f"xenvm: {diagnostic}")
     check_actions(spec)
     return spec
