@@ -34,7 +34,7 @@ def create(
     path, settings = _sources(config, defconfig, settings)
     if path is None:
         return usage("create needs a configuration file")
-    from xenvm.guest.blueprint import settled
+    from xenvm.guest.blueprint import located, settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
     from xenvm.ops.signals import Endings
@@ -44,7 +44,7 @@ def create(
     if dry_run:
         return _plan(path, settings, options, as_json, quiet)
     spec = load(path, settings, quiet)
-    spec = settled(spec)  # here, because the monitor must make the same guest again
+    spec = located(settled(spec))  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)
