@@ -20,7 +20,7 @@ def doctor(config: str | None, as_json: bool) -> int:
     from xenvm.cli import run
     from xenvm.host.open import open_host
 
-    with open_host(run.chosen_host) as host:
+    with open_host(run.chosen_host, run.say) as host:
         found = list(_findings(host, config))
     with Answer():
         _print(found, as_json)

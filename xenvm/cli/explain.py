@@ -71,8 +71,8 @@ def _page(found: Look, paint: Paint) -> Iterator[str]:
     guest = found.guest
     age = "" if guest.age is None else f", created {span(guest.age)} ago"
     yield f"{_shown(guest.name)} (domain {guest.domid}): {guest.life}{_reason(found)}{age}"
-    if guest.sentence:
-        yield f"  {paint.text(_shown(guest.sentence), '33')}"
+    if not guest.diagnosis.well:
+        yield f"  {paint.text(_shown(guest.diagnosis.sentence), '33')}"
     if not found.devices:
         yield "  no devices"
     for device in found.devices:
@@ -104,6 +104,8 @@ def _news(last: Look, found: Look, paint: Paint) -> Iterator[str]:
     clock = f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d}"
     if last.guest.life != found.guest.life:
         yield f"{clock} {_shown(found.guest.name)}: {last.guest.life} -> {found.guest.life}{_reason(found)}"
+    if last.guest.request != found.guest.request:
+        yield f"{clock} {_shown(found.guest.name)}: {_shown(found.guest.diagnosis.sentence)}"
     before = {device.name: device for device in last.devices}
     for device in found.devices:
         known = before.pop(device.name, None)
@@ -148,7 +150,9 @@ def _object(found: Look) -> dict[str, object]:
         "shutdown_reason": guest.reason or None,
         "age_seconds": None if guest.age is None else round(guest.age, 3),
         "well": found.well,
-        "sentence": guest.sentence or None,
+        "code": guest.diagnosis.code,
+        "who": guest.diagnosis.who,
+        "sentence": None if guest.diagnosis.well else guest.diagnosis.sentence,
         "devices": [_device_object(device, found.at) for device in found.devices],
     }
 

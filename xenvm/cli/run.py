@@ -41,18 +41,29 @@ chosen_host: str | None = None
 """What --host said."""
 
 
-def open_host() -> Host:
-    """The host of this command; says so if it is a simulated one that nobody asked for."""
+def open_host(quietly: bool = False) -> Host:
+    """The host of this command; says so if it is a simulated one that nobody asked for, unless `quietly`."""
     from xenvm.host import open as hosts
 
+<<<<<<< HEAD
     host = hosts.open_host(chosen_host)
     if host.notice:
         say(f"xenvm: {host.notice}")
+=======
+    host = hosts.open_host(chosen_host, say)
+    if host.notice and not quietly:
+        print(f"xenvm: {host.notice}", file=sys.stderr)
+>>>>>>> main
     if not host.lasting:
         from xenvm.ops.attend import attend
 
         host.attended(attend)
     return host
+
+
+def say(text: str) -> None:
+    """Tells something at once, beside the command's output."""
+    print(f"xenvm: {text}", file=sys.stderr, flush=True)
 
 
 def usage(sentence: str) -> int:
