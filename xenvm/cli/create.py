@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.cli.run import OK, open_host, say, usage
+from xenvm.cli.run import OK, aside, open_host, say, usage
 from xenvm.guest.load import load_file
 from xenvm.ops.actions import check_actions
 from xenvm.ops.phases import Phases
@@ -52,7 +52,7 @@ def create(
             monitor.start(open_host, domid, spec.name)
             phases.done("start the monitor")
         if timing:
-            say("\n".join(phases.lines()))
+            aside("\n".join(phases.lines()))
         if console:
             _attach(host, domid)
         if foreground:
@@ -65,7 +65,7 @@ def _stay(host: Host, domid: Domid) -> None:
     from xenvm.ops.notify import Notifier
 
     Notifier().pulse()  # as a unit of systemd: the guest runs
-    monitor.watch(host, domid, lambda text: say(f"xenvm: {text}"))
+    monitor.watch(host, domid, say)
 
 
 def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:
@@ -92,9 +92,9 @@ def _sources(
 def load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     """A guest from a configuration; what is odd about it is said."""
     if not quiet:
-        say(f"Parsing config from {path}")
+        aside(f"Parsing config from {path}")
     spec, diagnostics = load_file(path, settings)
     for diagnostic in diagnostics:
-        say(f"xenvm: {diagnostic}")
+        say(str(diagnostic))
     check_actions(spec)
     return spec

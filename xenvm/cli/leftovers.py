@@ -46,7 +46,7 @@ def _remove(host: Host, found: Sequence[Finding], chosen: Sequence[Finding], as_
             for finding in gone:
                 print(f"removed {finding.id}")
     for trouble in () if as_json else troubles:
-        say(f"xenvm: {trouble}")
+        say(trouble)
     return OK if len(gone) == len(chosen) else FAILED
 
 

@@ -82,7 +82,7 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
         _print(verdict, chosen, wanted.as_json)
     if verdict.conflict is None:
         return OK
-    say(f"xenvm: {verdict.conflict}")
+    say(str(verdict.conflict))
     return CONFLICT
 
 
@@ -123,7 +123,7 @@ def _asked(spec: GuestSpec, options: Options, wanted: Wanted) -> tuple[str, Grou
     except HostError as error:
         if explicit_host():
             raise
-        say(f"xenvm: nothing was checked against this host: {error}")
+        say(f"nothing was checked against this host: {error}")
         return "a host that is assumed", _told(spec, wanted)[1], None
     with host:
         where = "this host" if host.lasting else "the simulated host"

@@ -45,15 +45,9 @@ def open_host(quietly: bool = False) -> Host:
     """The host of this command; says so if it is a simulated one that nobody asked for, unless `quietly`."""
     from xenvm.host import open as hosts
 
-<<<<<<< HEAD
-    host = hosts.open_host(chosen_host)
-    if host.notice:
-        say(f"xenvm: {host.notice}")
-=======
     host = hosts.open_host(chosen_host, say)
     if host.notice and not quietly:
-        print(f"xenvm: {host.notice}", file=sys.stderr)
->>>>>>> main
+        say(host.notice)
     if not host.lasting:
         from xenvm.ops.attend import attend
 
@@ -63,19 +57,19 @@ def open_host(quietly: bool = False) -> Host:
 
 def say(text: str) -> None:
     """Tells something at once, beside the command's output."""
-    print(f"xenvm: {text}", file=sys.stderr, flush=True)
+    aside(f"xenvm: {text}")
 
 
 def usage(sentence: str) -> int:
     """Says what is wrong with a command line; the exit code."""
-    say(f"xenvm: {sentence}")
+    say(sentence)
     return USAGE
 
 
-def say(line: str) -> None:
+def aside(line: str) -> None:
     """Prints on the standard error; if nobody reads that any more, the command goes on nevertheless."""
     try:
-        print(line, file=sys.stderr)
+        print(line, file=sys.stderr, flush=True)
     except BrokenPipeError:
         _to_nobody(2)
 
@@ -147,14 +141,14 @@ def attempt(call: Callable[[], int | None]) -> int:
 def _tell(error: Exception) -> int:
     if debug:
         raise error
-    say(f"xenvm: {error}")
+    say(str(error))
     _tell_notes(error)
     return exit_code(error)
 
 
 def _tell_notes(error: BaseException) -> None:
     for note in getattr(error, "__notes__", ()):
-        say(f"xenvm: {note}")
+        say(note)
 
 
 def exit_code(error: Exception) -> int:
