@@ -203,7 +203,7 @@ class Tree:
             else:
                 del self._named[domid][path]
         if node.perms.owner:
-            usage = self.usage(node.perms.owner)
+            usage = self._usage.get(node.perms.owner) or self.usage(node.perms.owner)
             usage.nodes += count
             usage.memory += count * (node.size(node.names.size) + len(path))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from xenvm.cli.run import FAILED, OK, open_host
+from xenvm.cli.run import FAILED, OK, Answer, open_host
 from xenvm.ops import names
 from xenvm.ops.explain import Look, follow, look
 
@@ -26,12 +26,13 @@ def explain(domain: str, device: str | None, following: bool, as_json: bool) -> 
         info = names.find_guest(host, domain)
         if not following:
             found = look(host, info, device)
-            if as_json:
-                import json
+            with Answer():
+                if as_json:
+                    import json
 
-                print(json.dumps({"version": 1, **_object(found)}, indent=2))
-            else:
-                _print(_page(found, Paint(coloured())))
+                    print(json.dumps({"version": 1, **_object(found)}, indent=2))
+                else:
+                    _print(_page(found, Paint(coloured())))
             return OK if found.well else FAILED
         teller = Teller(_json_line if as_json else None, Paint(coloured()))
         follow(host, info, device, teller.tell)

@@ -266,7 +266,7 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_check import CHECK, FACTS, TOP, XL  # noqa: E402  (their rows need the classes above)
+from xenvm.cli.table_check import CHECK, FACTS, SIM_KERNEL, TOP, XL  # noqa: E402  (their rows need the classes above)
 from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
@@ -380,6 +380,7 @@ COMMANDS: tuple[Command, ...] = (
     _SERVE,
     _GC,
     _CONVERT,
+    SIM_KERNEL,
     _STORE,
     XL,
     _LAB,

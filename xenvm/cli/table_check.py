@@ -1,4 +1,5 @@
-"""Rows that lie apart for the length of the table: `check`, `top`, facts that xl tells of a host, and xl itself."""
+"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, facts that xl tells of a host, and xl
+itself."""
 
 from __future__ import annotations
 
@@ -38,6 +39,14 @@ FACTS = (
     ),
     Command("dmesg", "Print Xen's own log.", "facts:dmesg", (Option(("-c", "--clear"), "clear", "Empty the log."),)),
     Command("debug-keys", "Send debug keys to Xen.", "facts:debug_keys", (), (Argument("keys", "KEYS"),)),
+)
+
+SIM_KERNEL = Command(
+    "sim-kernel",
+    "Write a file that simulated guests boot, for where no kernel is at hand.",
+    "sim_kernel:sim_kernel",
+    (),
+    (Argument("file", "FILE", complete="file"),),
 )
 
 XL = Command(
