@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenvm.types import Domid
 
 SNAPSHOT, MACHINE = "world.json", "machine.json"
-_FORMAT = 3
+_FORMAT = 4
 _RAM = "ram-"
 
 
