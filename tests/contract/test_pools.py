@@ -104,7 +104,7 @@ def test_parameters_of_a_scheduler(hyper: Hypervisor, spare: int) -> None:
     pools.set_parameters(pool, SchedulerParameters(ratelimit=2000, migration_delay=50))
     assert pools.parameters(pool) == SchedulerParameters(tslice=20, ratelimit=2000, migration_delay=50)
     wrongs = ({"tslice": 0}, {"tslice": 1001}, {"ratelimit": 50}, {"tslice": 1})
-    for wrong in map(lambda fields: SchedulerParameters(**fields), wrongs):
+    for wrong in (SchedulerParameters(**fields) for fields in wrongs):
         refused(EINVAL, pools.set_parameters, pool, wrong)
     refused(ENOENT, pools.parameters, NOWHERE)
 
@@ -126,3 +126,12 @@ def test_single_vcpus_are_for_rtds(hyper: Hypervisor, guests: Guests) -> None:
     refused(EINVAL, hyper.pools.set_vcpu_scheduling, domid, 0, Scheduling(period=10000, budget=4000))
     with pytest.raises(HypercallError):
         hyper.pools.vcpu_scheduling(NOBODY, 0)
+
+
+def test_how_cpus_and_memory_lie(hyper: Hypervisor) -> None:
+    physical = hyper.physinfo()
+    assert len(hyper.pools.topology()) == physical.nr_cpus
+    nodes = hyper.pools.nodes()
+    assert len(nodes) == physical.nr_nodes and all(len(node.distances) == len(nodes) for node in nodes)
+    assert sum(node.free for node in nodes) <= sum(node.size for node in nodes)
+    assert {node for _, _, node in hyper.pools.topology()} <= set(range(len(nodes)))

@@ -125,6 +125,7 @@ _LIST = Command(
         Option(("-v", "--verbose"), "verbose", "Show uuids, shutdown reasons and security labels."),
         Option(("-Z", "--context"), "context", "Show security labels."),
         Option(("-c", "--cpupool"), "cpupool", "Show the cpupool of each domain."),
+        Option(("-n", "--numa"), "numa", "Show the NUMA nodes that each domain may use: on ARM all, of one."),
         JSON,
     ),
     (_MAYBE_DOMAIN,),
@@ -266,7 +267,7 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_check import CHECK, FACTS, TOP, XL  # noqa: E402  (their rows need the classes above)
+from xenvm.cli.table_check import CHECK, FACTS, POOLS, TOP, UPDATE, XL  # noqa: E402  (their rows need the classes above)
 from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
@@ -274,13 +275,15 @@ COMMANDS: tuple[Command, ...] = (
     _PLAN,
     _LIST,
     *FACTS,
+    UPDATE,
+    *POOLS,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
     Command(
         "info",
         "Show facts about this host and its Xen.",
         "info:info",
-        (JSON,),
+        (Option(("-n", "--numa"), "numa", "Show also how CPUs and memory lie in cores, sockets and nodes."), JSON),
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,

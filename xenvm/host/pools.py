@@ -1,5 +1,5 @@
-"""The part of the Hypervisor contract that changes cpupools and their schedulers (public/sysctl.h: cpupool_op and
-scheduler_op). It stands apart, since few commands need it."""
+"""The part of the Hypervisor contract about cpupools, their schedulers, and how CPUs lie (public/sysctl.h). It stands
+apart, since few commands need it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ class SchedulerParameters(Value):
     """Microseconds, 100 to 500000, or 0: no limit; credit and credit2."""
     migration_delay: int | None = None
     """Microseconds; credit."""
+
+
+class Node(Value):
+    """A NUMA node: its memory in bytes, and how far all nodes are from it."""
+
+    size: int
+    free: int
+    distances: tuple[int, ...]
 
 
 class PoolControl(Protocol):
@@ -57,3 +65,9 @@ class PoolControl(Protocol):
 
     def set_vcpu_scheduling(self, domid: Domid, vcpu: int, wanted: Scheduling) -> None:
         """Gives one vCPU a period, a budget and extra time, all three; EINVAL for any other scheduler."""
+
+    def topology(self) -> list[tuple[int, int, int]]:
+        """Core, socket and node of each CPU."""
+
+    def nodes(self) -> list[Node]:
+        """The NUMA nodes; on ARM one."""

@@ -78,8 +78,8 @@ def ask(call: Call) -> int:
 
 
 def info(call: Call) -> int:
-    """A field that is not there is none that xl complains of."""
-    call.native(call.operands[:1])
+    """A field that is not there is none that xl complains of, and none counts beside -n."""
+    call.native([] if call.has("n") else call.operands[:1])
     return 0
 
 

@@ -6,7 +6,7 @@ from errno import EADDRNOTAVAIL, EBUSY, EINVAL, ENODEV, ENOENT, ENOSPC, EPERM, E
 
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import Scheduling
-from xenvm.host.pools import SchedulerParameters
+from xenvm.host.pools import Node, SchedulerParameters
 from xenvm.host.sim.policy import DEFAULTS, given, sensible
 from xenvm.types import DOM0, Domid
 
@@ -114,6 +114,15 @@ class Pools:
         if wanted.period is None or wanted.budget is None or not sensible(wanted):
             raise _refusal("scheduler_op", EINVAL, "rtds takes no such period or budget", domid)
         domain.of_vcpus = {**domain.of_vcpus, vcpu: wanted}
+
+    def topology(self) -> list[tuple[int, int, int]]:
+        """Core, socket and node of each CPU: on ARM Xen knows nothing of them."""
+        return [(0, 0, 0)] * self._hyper.machine.cpus
+
+    def nodes(self) -> list[Node]:
+        """One node with all memory, as on ARM."""
+        machine = self._hyper.machine
+        return [Node((machine.memory + machine.dom0_memory) << 20, self._hyper.free_pages << 12, (20,))]
 
     def _of_rtds(self, domid: Domid, vcpu: int) -> SimDomain:
         domain = self._hyper.all.get(domid)

@@ -7,7 +7,7 @@ from struct import pack, unpack_from
 
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import Scheduling
-from xenvm.host.pools import SchedulerParameters
+from xenvm.host.pools import Node, SchedulerParameters
 from xenvm.host.xen.buffers import DATA
 from xenvm.host.xen.host import SCHEDULERS
 from xenvm.host.xen.policy import PolicyOperations
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.host.xen.buffers import Buffer
 
-_CPUPOOL_OP, _SCHEDULER_OP = 18, 19
+_CPU_TOPOLOGY, _NUMA, _CPUPOOL_OP, _SCHEDULER_OP = 16, 17, 18, 19
 _CREATE, _DESTROY, _ADD_CPU, _REMOVE_CPU, _MOVE_DOMAIN = 1, 2, 4, 5, 6
 _ANY = 0xFFFFFFFF
 _PUT, _GET = 0, 1
@@ -26,6 +26,8 @@ _PARAMS = 0x18
 _FIELDS = {"credit": ("tslice", "ratelimit", "migration_delay"), "credit2": ("ratelimit",)}
 _TRIES = 5
 """For a CPU whose vCPUs cannot be moved away just now."""
+_MOST_CPUS, _MOST_NODES = 2048, 64
+"""Of which there is room for the answers."""
 _DOMAIN_SCHEDULER_OP, _PUT_VCPU, _GET_VCPU = 16, 2, 3
 _EXTRATIME = 1
 
@@ -118,3 +120,22 @@ class PoolOperations(PolicyOperations):
                 "scheduler_op", _DOMAIN_SCHEDULER_OP, domid, pack("<IIQII", number, command, array, 1, 0), buffer
             )
             return unpack_from("<3I", buffer.view, DATA)
+
+    def topology(self) -> list[tuple[int, int, int]]:
+        """Core, socket and node of each CPU."""
+        with self._calls.buffer() as buffer:
+            self._sysctl("cputopoinfo", _CPU_TOPOLOGY, pack("<IIQ", _MOST_CPUS, 0, buffer.data), buffer)
+            (count,) = unpack_from("<I", buffer.view, 8)
+            return [unpack_from("<3I", buffer.view, DATA + 12 * cpu) for cpu in range(min(count, _MOST_CPUS))]
+
+    def nodes(self) -> list[Node]:
+        """The NUMA nodes."""
+        distances = DATA + 16 * _MOST_NODES
+        with self._calls.buffer() as buffer:
+            body = pack("<IIQQ", _MOST_NODES, 0, buffer.data, buffer.address + distances)
+            self._sysctl("numainfo", _NUMA, body, buffer)
+            (count,) = unpack_from("<I", buffer.view, 8)
+            count = min(count, _MOST_NODES)
+            sizes = [unpack_from("<QQ", buffer.view, DATA + 16 * node) for node in range(count)]
+            rows = [unpack_from(f"<{count}I", buffer.view, distances + 4 * count * node) for node in range(count)]
+        return [Node(size, free, row) for (size, free), row in zip(sizes, rows, strict=True)]

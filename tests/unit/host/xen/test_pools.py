@@ -7,7 +7,7 @@ import pytest
 
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import Scheduling
-from xenvm.host.pools import SchedulerParameters
+from xenvm.host.pools import Node, SchedulerParameters
 from xenvm.host.xen.buffers import DATA
 from xenvm.host.xen.calls import DOMCTL, SYSCTL
 from xenvm.host.xen.hypervisor import XenHypervisor
@@ -102,3 +102,23 @@ def test_other_schedulers_know_no_single_vcpus(hyper: XenHypervisor, fake: FakeC
     has_scheduler(fake, CREDIT2)
     with pytest.raises(HypercallError, match="only rtds"):
         hyper.pools.vcpu_scheduling(Domid(GUEST), 0)
+
+
+def test_topology_and_nodes(hyper: XenHypervisor, fake: FakeCalls) -> None:
+    def cpus(memory: memoryview, at: int, _last: int) -> int:
+        assert unpack_from("<IIQ", memory, at + 8) == (2048, 0, fake.BASE + DATA)
+        memory[at + 8 : at + 12] = pack("<I", 2)
+        memory[at + DATA : at + DATA + 24] = pack("<6I", 0, 0, 0, 1, 0, 0)
+        return 0
+
+    def numa(memory: memoryview, at: int, _last: int) -> int:
+        _, _, sizes, distances = unpack_from("<IIQQ", memory, at + 8)
+        assert (sizes, distances) == (fake.BASE + DATA, fake.BASE + DATA + 1024)
+        memory[at + 8 : at + 12] = pack("<I", 1)
+        memory[at + DATA : at + DATA + 16] = pack("<QQ", 1 << 32, 1 << 30)
+        memory[at + DATA + 1024 : at + DATA + 1028] = pack("<I", 20)
+        return 0
+
+    fake.answers[SYSCTL, 16], fake.answers[SYSCTL, 17] = cpus, numa
+    assert hyper.pools.topology() == [(0, 0, 0), (1, 0, 0)]
+    assert hyper.pools.nodes() == [Node(1 << 32, 1 << 30, (20,))]
