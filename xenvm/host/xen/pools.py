@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EBUSY, EINVAL, ENOENT
+from errno import EADDRINUSE, EAGAIN, EBUSY, EINVAL, ENOENT
 from struct import pack, unpack_from
 
 from xenvm.errors import HypercallError
@@ -24,8 +24,8 @@ _PUT, _GET = 0, 1
 _PARAMS = 0x18
 """Offset of the scheduler's own part in a scheduler_op of sysctl."""
 _FIELDS = {"credit": ("tslice", "ratelimit", "migration_delay"), "credit2": ("ratelimit",)}
-_TRIES = 5
-"""For a CPU whose vCPUs cannot be moved away just now."""
+_TRIES = 10
+"""For a CPU whose vCPUs cannot be moved away just now: Xen wants to be asked again."""
 _MOST_CPUS, _MOST_NODES = 2048, 64
 """Of which there is room for the answers."""
 _DOMAIN_SCHEDULER_OP, _PUT_VCPU, _GET_VCPU = 16, 2, 3
@@ -57,7 +57,7 @@ class PoolOperations(PolicyOperations):
                 self._pool_op("cpupool_rmcpu", _REMOVE_CPU, pool, cpu=cpu)
                 return
             except HypercallError as error:
-                if error.errno != EBUSY or attempt == _TRIES - 1:
+                if error.errno not in (EAGAIN, EADDRINUSE, EBUSY) or attempt == _TRIES - 1:
                     raise
 
     def move(self, domid: Domid, pool: int) -> None:
