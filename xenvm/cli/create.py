@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from xenvm.cli import run
 from xenvm.cli.run import OK, USAGE, open_host
 from xenvm.guest.load import load_file
+from xenvm.host.open import xl_conf
 from xenvm.ops.actions import check_actions
 from xenvm.ops.phases import Phases
 
@@ -99,4 +101,17 @@ def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     for diagnostic in diagnostics:
         print(f"xenvm: {diagnostic}", file=sys.stderr)
     check_actions(spec)
-    return spec
+    return with_host_defaults(spec)[0]
+
+
+def with_host_defaults(spec: GuestSpec) -> tuple[GuestSpec, tuple[str, ...]]:
+    """The guest with what the host's xl.conf says where it says nothing itself, and what that was in words."""
+    path, data = xl_conf(run.chosen_host)
+    if not data:
+        return spec, ()
+    from xenvm.guest.hostconf import parse_conf, with_defaults
+
+    conf = parse_conf(data, path)
+    for warning in conf.warnings:
+        print(f"xenvm: {warning}", file=sys.stderr)
+    return with_defaults(spec, conf)

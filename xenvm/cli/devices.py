@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from xenbus.parse import parse_state
+from xenvm.cli import run
 from xenvm.cli.run import USAGE, open_host
 from xenvm.ops import names
 
@@ -39,6 +40,7 @@ def block_attach(domain: str, disk: tuple[str, ...], hotplug_scripts: bool) -> i
 def network_attach(domain: str, vif: tuple[str, ...], hotplug_scripts: bool) -> None:
     """Gives a running guest a vif."""
     from xenvm.guest.vif import parse_vif
+    from xenvm.host.open import xl_conf
     from xenvm.ops.attach import CHOOSE, attach_nic
     from xenvm.ops.signals import Endings
 
@@ -46,6 +48,11 @@ def network_attach(domain: str, vif: tuple[str, ...], hotplug_scripts: bool) -> 
     spec = parse_vif(vif, CHOOSE, source="network-attach", warnings=warnings)
     for warning in warnings:
         print(f"xenvm: {warning}", file=sys.stderr)
+    path, data = xl_conf(run.chosen_host)
+    if data:
+        from xenvm.guest.hostconf import nic_with_defaults, parse_conf
+
+        spec = nic_with_defaults(spec, parse_conf(data, path))
     with open_host() as host, Endings():
         attach_nic(host, names.find_guest(host, domain), spec, use_scripts=hotplug_scripts)
 

@@ -40,6 +40,8 @@ class Verdict(Value):
     plan: Plan | None
     """None where that host could not even begin."""
     conflict: XenvmError | None
+    defaults: tuple[str, ...] = ()
+    """What of the guest is said by the host's xl.conf."""
 
     @property
     def word(self) -> str:
@@ -73,7 +75,8 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
         print(f"xenvm: {unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}", file=sys.stderr)
         return USAGE
     try:
-        verdict = _judge(_load(config, settings, quiet), options, wanted)
+        spec, defaults = _load(config, settings, quiet, here=not wanted.xen)
+        verdict = _judge(spec, options, wanted).replace(defaults=defaults)
     except (ConfigError, ImageError) as error:
         if wanted.as_json:
             _print_json({"verdict": "invalid", "reasons": [str(error), *getattr(error, "__notes__", ())]})
@@ -99,7 +102,9 @@ def _print_json(fields: dict[str, object]) -> None:
     print(dumps({"version": 1, **fields}, indent=2))
 
 
-def _load(config: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
+def _load(config: str, settings: tuple[str, ...], quiet: bool, *, here: bool) -> tuple[GuestSpec, tuple[str, ...]]:
+    """The guest, and what of it this host's xl.conf says, if the plan is for a host that is `here`."""
+    from xenvm.cli.create import with_host_defaults
     from xenvm.ops.actions import check_actions
 
     if not quiet:
@@ -108,7 +113,7 @@ def _load(config: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     for diagnostic in diagnostics:
         print(f"xenvm: {diagnostic}", file=sys.stderr)
     check_actions(spec)
-    return spec
+    return with_host_defaults(spec) if here else (spec, ())
 
 
 def _judge(spec: GuestSpec, options: Options, wanted: Wanted) -> Verdict:

@@ -9,6 +9,7 @@ from xenvm.cli.run import OK, USAGE, open_host
 
 def update(domain: str, config: str | None, settings: tuple[str, ...], defconfig: str | None, quiet: bool) -> int:
     """Keeps the configuration for when the guest is made again."""
+    from xenvm.cli.create import with_host_defaults
     from xenvm.guest.load import load_file
     from xenvm.ops import names
     from xenvm.ops.actions import check_actions
@@ -26,5 +27,5 @@ def update(domain: str, config: str | None, settings: tuple[str, ...], defconfig
         for diagnostic in () if quiet else diagnostics:
             print(f"xenvm: {diagnostic}", file=sys.stderr)
         check_actions(spec)
-        replace_config(host, info, spec)
+        replace_config(host, info, with_host_defaults(spec)[0])
     return OK

@@ -37,12 +37,13 @@ def update(call: Call) -> int:
 def _dry_run(path: str, settings: list[str]) -> int:
     from json import dumps, loads
 
+    from xenvm.cli.create import with_host_defaults
     from xenvm.guest.blueprint import settled
     from xenvm.guest.libxl_json import record
     from xenvm.guest.load import load_file
 
     spec, _ = load_file(path, tuple(settings))
-    print(dumps({"domid": None, "config": loads(record(settled(spec)))}, indent=4))
+    print(dumps({"domid": None, "config": loads(record(settled(with_host_defaults(spec)[0])))}, indent=4))
     return 0
 
 

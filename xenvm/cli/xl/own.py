@@ -41,6 +41,7 @@ def create(call: Call) -> int:
 
 
 def _dry_run(path: str, settings: list[str], quiet: bool) -> int:
+    from xenvm.cli.create import with_host_defaults
     from xenvm.guest.blueprint import settled
     from xenvm.guest.libxl_json import record
     from xenvm.guest.load import load_file
@@ -50,7 +51,7 @@ def _dry_run(path: str, settings: list[str], quiet: bool) -> int:
     spec, diagnostics = load_file(path, tuple(settings))
     for diagnostic in diagnostics:
         tell(f"xl: {diagnostic}")
-    _show(record(settled(spec)))
+    _show(record(settled(with_host_defaults(spec)[0])))
     return 0
 
 
