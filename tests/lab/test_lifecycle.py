@@ -51,7 +51,8 @@ def test_paused_and_vuart(clean: Dom0) -> None:
 
 
 def test_a_32_bit_guest(clean: Dom0) -> None:
-    config = clean.config("small", kernel=KERNEL32, ramdisk=RAMDISK32)
+    """Pinned: under QEMU a 32-bit vCPU may crash when it moves to another processor, see docs/lab.md."""
+    config = clean.config("small", kernel=KERNEL32, ramdisk=RAMDISK32, cpus="1")
     clean.xenvm("create", config)
     assert "machine=armv7l" in clean.console("small", "xenvm-guest: up")
     clean.xl("destroy", "small")

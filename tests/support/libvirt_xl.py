@@ -1,6 +1,6 @@
 """libvirt's own converter between xl.cfg and XML, as an oracle: Debian bookworm's libxl driver, without Xen or daemon.
 
-``python -m tests.support.libvirt_xl`` unpacks the packages in the user's cache; ``convert`` runs this file in a process
+``python -m tests.support.libvirt_xl`` unpacks the packages in the user's cache; ``convert`` runs it in a process
 of its own, as the driver is no library and may end the process it is loaded into.
 """
 
@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xenvm" / "libvirt-9.0"
+from tests.support.debs import CACHES, unpack
+
+CACHE = CACHES / "libvirt-9.0"
 ROOT = CACHE / "root"
 PACKAGES = (
     *("libvirt-daemon-driver-xen", "libvirt-daemon", "libvirt0", "libxenmisc4.17", "libxenstore4", "libxentoollog1"),
@@ -21,6 +23,7 @@ PACKAGES = (
     *("libxentoolcore1", "libxenhypfs1", "libyajl2", "libfdt1"),
 )
 _MOST = 1 << 16
+_TOP = Path(__file__).resolve().parents[2]
 
 
 def _driver() -> Path | None:
@@ -31,35 +34,27 @@ def missing() -> str:
     """Why the converter cannot run here; empty when it can."""
     if _driver() is None:
         return "Debian's libxl driver of libvirt is not unpacked: run python -m tests.support.libvirt_xl on bookworm"
-    probe = subprocess.run(_command("cfg"), input=b'name = "a"\n', env=_environment(), capture_output=True)
+    probe = subprocess.run(_command("cfg"), input=b'name = "a"\n', env=_environment(), cwd=_TOP, capture_output=True)
     return "" if not probe.returncode else probe.stderr.decode().strip().splitlines()[-1]
 
 
 def fetch() -> None:
     """Unpacks what is not there yet."""
     if _driver() is None:
-        debs = CACHE / "debs"
-        debs.mkdir(parents=True, exist_ok=True)
-        download = ["apt-get", "-q", "download", *PACKAGES]
-        if subprocess.run(download, cwd=debs).returncode:
-            # A fresh machine may have no lists of packages yet.
-            subprocess.run(["apt-get", "-q", "update"], check=True)
-            subprocess.run(download, cwd=debs, check=True)
-        for deb in debs.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", deb, ROOT], check=True)
+        unpack(PACKAGES, CACHE)
 
 
 def convert(text: str) -> str:
     """What libvirt makes of an xl.cfg, or of a domain's XML: the other one. ValueError with libvirt's words."""
     kind = "xml" if text.lstrip().startswith("<") else "cfg"
-    done = subprocess.run(_command(kind), input=text.encode(), env=_environment(), capture_output=True)
+    done = subprocess.run(_command(kind), input=text.encode(), env=_environment(), cwd=_TOP, capture_output=True)
     if done.returncode:
         raise ValueError(done.stderr.decode())
     return done.stdout.decode()
 
 
 def _command(kind: str) -> list[str]:
-    return [sys.executable, str(Path(__file__).resolve()), kind]
+    return [sys.executable, "-m", "tests.support.libvirt_xl", kind]
 
 
 def _environment() -> dict[str, str]:

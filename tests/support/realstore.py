@@ -7,7 +7,6 @@ stands in for the hypervisor, see xenstored_shim.c. Guests talk to the daemon th
 from __future__ import annotations
 
 import mmap
-import os
 import shutil
 import socket
 import struct
@@ -16,8 +15,10 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support.debs import CACHES, unpack
+
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xenvm" / "xen-4.17"
+CACHE = CACHES / "xen-4.17"
 ROOT = CACHE / "root"
 PROGRAMS = ROOT / "usr/lib/xen-4.17/bin"
 PACKAGES = (
@@ -38,15 +39,7 @@ def missing() -> str:
 def fetch() -> Path:
     """Unpacks what is not there yet; the folder that the packages are unpacked in."""
     if "unpacked" in missing():
-        debs = CACHE / "debs"
-        debs.mkdir(parents=True, exist_ok=True)
-        download = ["apt-get", "-q", "download", *PACKAGES]
-        if subprocess.run(download, cwd=debs).returncode:
-            # A fresh machine may have no lists of packages yet.
-            subprocess.run(["apt-get", "-q", "update"], check=True)
-            subprocess.run(download, cwd=debs, check=True)
-        for deb in debs.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", deb, ROOT], check=True)
+        unpack(PACKAGES, CACHE)
     return ROOT
 
 

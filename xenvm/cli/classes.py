@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from xenbus.bus import state_name
 from xenbus.parse import parse_state, parse_text
-from xenvm.cli.run import USAGE, open_host
+from xenvm.cli.run import open_host, usage
 from xenvm.errors import DeviceError
 from xenvm.ops import names
 
@@ -161,9 +159,3 @@ def _object(device: Attached) -> dict[str, object]:
         **{f"frontend_{key.replace('-', '_')}": number for key, number in device.front.items()},
         **{key: value for key, value in record.facts.items() if key != "backend"},
     }
-
-
-def usage(sentence: str) -> int:
-    """Says what is wrong with a command line."""
-    print(f"xenvm: {sentence}", file=sys.stderr)
-    return USAGE

@@ -48,7 +48,7 @@ def create(
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
     if dry_run:
         return _plan(path, settings, options, as_json, quiet)
-    spec = _load(path, settings, quiet)
+    spec, _ = with_host_defaults(load(path, settings, quiet))
     spec = settled(spec)  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
@@ -94,14 +94,15 @@ def _sources(
     return config or defconfig, settings
 
 
-def _load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
+def load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
+    """A guest from a configuration; what is odd about it is said."""
     if not quiet:
         print(f"Parsing config from {path}", file=sys.stderr)
     spec, diagnostics = load_file(path, settings)
     for diagnostic in diagnostics:
         print(f"xenvm: {diagnostic}", file=sys.stderr)
     check_actions(spec)
-    return with_host_defaults(spec)[0]
+    return spec
 
 
 def with_host_defaults(spec: GuestSpec) -> tuple[GuestSpec, tuple[str, ...]]:

@@ -6,7 +6,7 @@ import sys
 
 from xenbus.parse import parse_state
 from xenvm.cli import run
-from xenvm.cli.run import USAGE, open_host
+from xenvm.cli.run import open_host, usage
 from xenvm.ops import names
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def block_attach(domain: str, disk: tuple[str, ...], hotplug_scripts: bool) -> i
     from xenvm.guest.disk import parse_disk
 
     if not disk:
-        return _usage("block-attach needs a disk, such as /srv/disk.img,raw,xvdb,rw")
+        return usage("block-attach needs a disk, such as /srv/disk.img,raw,xvdb,rw")
     spec = parse_disk(disk, source="block-attach")
     from xenvm.ops.attach import attach_disk
     from xenvm.ops.signals import Endings
@@ -92,7 +92,7 @@ def _list(
     from xenvm.ops.devices import of_kind
 
     if not domains:
-        return _usage(f"{command} needs a domain")
+        return usage(f"{command} needs a domain")
     with open_host() as host:
         found = [device for who in domains for device in of_kind(host, names.find(host, who).domid, kind)]
     if as_json:
@@ -142,8 +142,3 @@ def _object(device: Attached) -> dict[str, object]:
         "frontend": record.frontend,
         **{f"frontend_{key.replace('-', '_')}": number for key, number in device.front.items()},
     }
-
-
-def _usage(sentence: str) -> int:
-    print(f"xenvm: {sentence}", file=sys.stderr)
-    return USAGE

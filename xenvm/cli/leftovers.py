@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from xenvm.cli.run import FAILED, OK, USAGE, open_host
+from xenvm.cli.run import FAILED, OK, open_host, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ def gc(what: Sequence[str], remove: bool, every: bool, as_json: bool) -> int:
 
     asks = remove and not what and not every
     if (every or what) and not remove:
-        return _usage("what is only shown needs no choice; --remove removes it")
+        return usage("what is only shown needs no choice; --remove removes it")
     if asks and (as_json or not sys.stdin.isatty()):
-        return _usage("say what to remove: kinds, ids, or --all")
+        return usage("say what to remove: kinds, ids, or --all")
     with open_host() as host:
         found = gc.find(host)
         if not remove:
@@ -46,11 +46,6 @@ def _remove(host: Host, found: Sequence[Finding], chosen: Sequence[Finding], as_
     for trouble in () if as_json else troubles:
         print(f"xenvm: {trouble}", file=sys.stderr)
     return OK if len(gone) == len(chosen) else FAILED
-
-
-def _usage(sentence: str) -> int:
-    print(f"xenvm: {sentence}", file=sys.stderr)
-    return USAGE
 
 
 def _wanted(finding: Finding) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from xenbus.value import Value
+from xenvm.cli.create import load, with_host_defaults
 from xenvm.cli.run import CONFLICT, OK, USAGE, explicit_host, open_host
 from xenvm.errors import ConfigError, HostError, ImageError, XenvmError
-from xenvm.guest.load import load_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
         print(f"xenvm: {unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}", file=sys.stderr)
         return USAGE
     try:
-        spec, defaults = _load(config, settings, quiet, here=not wanted.xen)
+        spec = load(config, settings, quiet)
+        spec, defaults = (spec, ()) if wanted.xen else with_host_defaults(spec)
         verdict = _judge(spec, options, wanted).replace(defaults=defaults)
     except (ConfigError, ImageError) as error:
         if wanted.as_json:
@@ -100,20 +101,6 @@ def _print_json(fields: dict[str, object]) -> None:
     from json import dumps
 
     print(dumps({"version": 1, **fields}, indent=2))
-
-
-def _load(config: str, settings: tuple[str, ...], quiet: bool, *, here: bool) -> tuple[GuestSpec, tuple[str, ...]]:
-    """The guest, and what of it this host's xl.conf says, if the plan is for a host that is `here`."""
-    from xenvm.cli.create import with_host_defaults
-    from xenvm.ops.actions import check_actions
-
-    if not quiet:
-        print(f"Parsing config from {config}", file=sys.stderr)
-    spec, diagnostics = load_file(config, settings)
-    for diagnostic in diagnostics:
-        print(f"xenvm: {diagnostic}", file=sys.stderr)
-    check_actions(spec)
-    return with_host_defaults(spec) if here else (spec, ())
 
 
 def _judge(spec: GuestSpec, options: Options, wanted: Wanted) -> Verdict:

@@ -55,6 +55,12 @@ def open_host() -> Host:
     return host
 
 
+def usage(sentence: str) -> int:
+    """Says what is wrong with a command line; the exit code."""
+    print(f"xenvm: {sentence}", file=sys.stderr)
+    return USAGE
+
+
 def explicit_host() -> bool:
     """Whether the command line or the environment says which host is meant."""
     from xenvm.host.open import VARIABLE

@@ -27,7 +27,7 @@ def update(call: Call) -> int:
     settings = [word for word in words if "=" in word]
     if not files:
         return tell("Config file not specified")
-    call.given = [pair for pair in call.given if pair[0] != "f"]
+    call.given = [("q", "")]
     try:
         return _dry_run(files[0], settings) if call.dry else min(call.native([who, files[0], *settings]), FAILED)
     except ConfigError as error:
