@@ -52,6 +52,8 @@ def test_a_plan_says_what_came_from_it(conf: Path, xenvm: Xenvm) -> None:
 def test_the_shims_dry_run(conf: Path, xenvm: Xenvm) -> None:
     found = json.loads(xenvm("xl", "-N", "create", "-q", "g.cfg")[1])
     assert found["nics"][0]["bridge"] == "br7"
+    said = xenvm("xl", "-N", "network-attach", "g", "mac=00:16:3e:00:00:02")[1]
+    assert json.loads(said.removeprefix("vif: "))["bridge"] == "br7"
 
 
 def test_where_it_is(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

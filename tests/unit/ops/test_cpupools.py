@@ -10,8 +10,12 @@ from tests.support.simworld import SimWorld
 from xenbus.errors import XenbusError
 from xenvm.errors import ConfigError, DomainError, DomainExists, HypercallError, NoSuchPool
 from xenvm.guest.cfg import parse
+from xenvm.host.hyper import Scheduling
+from xenvm.host.pools import SchedulerParameters
+from xenvm.host.sim.hypervisor import SimHypervisor
 from xenvm.host.sim.machine import DEFAULT
 from xenvm.ops import cpupools
+from xenvm.types import DOM0
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def test_a_pool_has_a_name_and_a_uuid(world: SimWorld) -> None:
     ],
 )
 def test_what_is_refused(world: SimWorld, text: str, error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said.replace("`", "`")):
+    with pytest.raises(error, match=said):
         make(world, text)
     assert set(world.host.hyper.cpupools()) == {0}
 
@@ -95,14 +99,13 @@ def test_no_two_pools_have_one_name(world: SimWorld) -> None:
 
 def test_pools_last(tmp_path: Path) -> None:
     """A snapshot has them, with their schedulers and parameters."""
-    from xenvm.host.pools import SchedulerParameters
-    from xenvm.host.sim.hypervisor import SimHypervisor
-
     first, second = SimHypervisor(DEFAULT), SimHypervisor(DEFAULT)
     first.pools.remove_cpu(0, 3)
     number = first.pools.create_pool("credit")
     first.pools.add_cpu(number, 3)
     first.pools.set_parameters(number, SchedulerParameters(tslice=5))
+    first.set_scheduling(DOM0, Scheduling(weight=300))
     second.restore(first.state())
+    assert second.scheduling(DOM0).weight == 300
     assert second.cpupools() == first.cpupools() and second.pool_scheduler(number) == "credit"
     assert second.pools.parameters(number) == first.pools.parameters(number)

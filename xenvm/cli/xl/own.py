@@ -164,14 +164,13 @@ def network_attach(call: Call) -> int:
     """With -N only says what it would attach."""
     if not call.dry:
         return call.native()
+    from xenvm.cli.devices import with_host_defaults
     from xenvm.guest.jsontext import text
     from xenvm.guest.libxl_json import nic_entry
     from xenvm.guest.vif import parse_vif
     from xenvm.ops.attach import CHOOSE
 
     warnings: list[str] = []
-    _show(
-        text(nic_entry(parse_vif(tuple(call.operands[1:]), CHOOSE, source="network-attach", warnings=warnings))),
-        "vif: ",
-    )
+    nic = parse_vif(tuple(call.operands[1:]), CHOOSE, source="network-attach", warnings=warnings)
+    _show(text(nic_entry(with_host_defaults(nic))), "vif: ")
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.host.hyper import PhysInfo, VersionInfo, XenVersion
+from xenvm.host.hyper import PhysInfo, Scheduling, VersionInfo, XenVersion
 from xenvm.host.sim.devices import DeviceOperations
 from xenvm.host.sim.domain import domain_from
 from xenvm.host.sim.machine import DEFAULT, Machine
@@ -106,6 +106,7 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
             "rotor": self.rotor,
             "free_pages": self.free_pages + sum(domain.tot_pages for domain in dead),
             "channels": self.channels.state(),
+            "dom0": self.all[DOM0].scheduling.as_dict(),
             "pools": [
                 [number, sorted(cpus), self.pool_schedulers[number], self.pool_parameters.get(number, {})]
                 for number, cpus in self.pool_cpus.items()
@@ -119,6 +120,7 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
         """What `state` gave, over the same machine."""
         self.rotor, self.free_pages = state["rotor"], state["free_pages"]
         self.channels.restore(state["channels"])
+        self.all[DOM0].scheduling = Scheduling(**state["dom0"])
         self.pool_cpus = {number: frozenset(cpus) for number, cpus, _, _ in state["pools"]}
         self.pool_schedulers = {number: scheduler for number, _, scheduler, _ in state["pools"]}
         self.pool_parameters = {number: parameters for number, _, _, parameters in state["pools"]}
