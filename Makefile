@@ -7,7 +7,7 @@ PYTEST = "$$venv/bin/python" -m pytest
 # Programs of others that tests compare with; a test says so where one cannot be had.
 ORACLES = { "$$venv/bin/python" -m tests.support.realstore || :; "$$venv/bin/python" -m tests.support.libvirt_xl || :; }
 
-.PHONY: help setup demo test unit conformance fuzz golden-test lab-test lint bench bench-simulated golden clean
+.PHONY: help setup demo test unit conformance fuzz sweep golden-test lab-test lint bench bench-simulated golden clean
 
 help:
 	@echo "make demo       build and boot a Xen-on-ARM host in QEMU, create the example guest in it"
@@ -15,8 +15,9 @@ help:
 	@echo "make unit       the fast tests only"
 	@echo "make conformance our XenStore beside the real xenstored, from Debian's packages"
 	@echo "make fuzz       100,000 hostile inputs for each parser; COUNT=1000000 or SEED=... for others"
-	@echo "make bench      measure against xl, in the lab, and the next"
-	@echo "make bench-simulated  the simulated host and its store, beside the real daemons; no lab"
+	@echo "make sweep      every fault at every call of create, attach, detach, destroy and gc; a share is in the unit tests"
+	@echo "make bench      the next, and then against xl, in the lab"
+	@echo "make bench-simulated  the simulated host and its store, beside the real daemons, with sweep and fuzz; no lab"
 	@echo "make golden     make the golden files anew (needs the lab)"
 	@echo "make lint       ruff, mypy, import rules"
 
@@ -39,6 +40,9 @@ conformance:
 fuzz:
 	@venv=$(VENV) && "$$venv/bin/python" -m tests.fuzz --count $${COUNT:-100000} $${SEED:+--seed $$SEED}
 
+sweep:
+	@venv=$(VENV) && XENVM_SWEEP=full $(PYTEST) -q -s tests/unit/ops/test_gc_sweep.py
+
 lab-test:
 	@venv=$(VENV) && XENVM_LAB=1 XENVM_LAB_SUITES="$(SUITES)" $(PYTEST) tests/lab
 
@@ -46,8 +50,8 @@ lint:
 	@venv=$(VENV) && $(PYTEST) -q tests/unit/test_house.py
 
 bench:
-	@venv=$(VENV) && "$$venv/bin/python" -m bench $(SUITES) && "$$venv/bin/python" -m bench.store_client
-	@$(MAKE) --no-print-directory bench-simulated
+	@$(MAKE) --no-print-directory bench-simulated || missed=1; venv=$(VENV) && \
+		"$$venv/bin/python" -m bench $(SUITES) && "$$venv/bin/python" -m bench.store_client && exit $${missed:-0}
 
 bench-simulated:
 	@venv=$(VENV) && "$$venv/bin/python" -m bench.simulated

@@ -34,6 +34,7 @@ from xenbus.tree import walk
 HERE = Path(__file__).resolve().parent
 ROUNDS = 41
 LISTINGS = 5
+LISTED = 10_000
 COUNTS = {"read": 500, "write": 500, "create": 4}
 PERMS = (Perm(0), Perm(5, read=True))
 
@@ -109,21 +110,25 @@ def measure(clients: dict[str, Client], path: str) -> None:
 
 
 def measure_listing(path: str) -> None:
-    """Prints how long a list of 10,000 nodes takes: whole processes, and in xenbus alone."""
+    """Prints how long a long list takes: whole processes, and in xenbus alone."""
     with connect(path) as store:
-        store.remove("/bench")
-        store.batch([Write(f"/bench/{number // 100}/{number % 100}", b"some value") for number in range(10_000)])
-        environment = {**os.environ, "LD_LIBRARY_PATH": library_path(), "XENSTORED_PATH": path}
-        works: dict[str, Callable[[], object]] = {
-            "xenstore-ls -f": lambda: listed([str(ROOT / "usr/bin/xenstore-ls"), "-f", "/bench"], environment),
-            "xenvm store ls -f": lambda: listed(
-                [sys.executable, "-m", "xenvm", "store", "ls", "-f", "--socket", path, "/bench"], dict(os.environ)
-            ),
-            "xenbus.tree.walk": lambda: walk(store, "/bench"),
-        }
+        works = listings(store, path)
         rounds = [[timed(1, work) for work in works.values()] for _round in range(LISTINGS)]
         for name, (time_, ratio) in zip(works, columns(rounds), strict=True):
             print(f"{name:20}{time_ / 1000:10.1f} ms {ratio:5.2f}x")
+
+
+def listings(store: Store, path: str) -> dict[str, Callable[[], object]]:
+    """Makes LISTED nodes; what lists them, the tool that others are compared with first."""
+    store.remove("/bench")
+    store.batch([Write(f"/bench/{number // 100}/{number % 100}", b"some value") for number in range(LISTED)])
+    environment = {**os.environ, "LD_LIBRARY_PATH": library_path(), "XENSTORED_PATH": path}
+    ours = [sys.executable, "-m", "xenvm", "store", "ls", "-f", "--socket", path, "/bench"]
+    return {
+        "xenstore-ls -f": lambda: listed([str(ROOT / "usr/bin/xenstore-ls"), "-f", "/bench"], environment),
+        "xenvm store ls -f": lambda: listed(ours, dict(os.environ)),
+        "xenbus.tree.walk": lambda: walk(store, "/bench"),
+    }
 
 
 def listed(argv: list[str], environment: dict[str, str]) -> None:

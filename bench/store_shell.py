@@ -1,8 +1,8 @@
-"""Follows a store with ``xenvm store watch`` while another client changes it, and counts what was lost: nothing may be.
+"""The store's shell at work: listings beside ``xenstore-ls -f``, and following a store that changes all the time.
 
-Run it in the project's root: ``python -m bench.store_shell [EVENTS-A-SECOND [SECONDS]]``. The store is Debian's C
-xenstored, as in bench.store_client, which measures listings beside ``xenstore-ls -f``. Each change is of another node:
-the daemon merges equal events that nobody has taken yet.
+Run it in the project's root: ``python -m bench.store_shell [EVENTS-A-SECOND [SECONDS]]``, which only follows;
+bench.simulated has both as rows of its table. The store is Debian's C xenstored, as in bench.store_client. Each change
+is of another node: the daemon merges equal events that nobody has taken yet.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.store_client import LISTED, listings, timed
+from bench.targets import Target, ratio
 from tests.support.realstore import RealStore, fetch
 from xenbus.client import Store, connect
 from xenbus.request import Write
@@ -55,6 +58,25 @@ def write(store: Store, rate: int, seconds: int, times: list[float]) -> None:
         some = range(burst * size, (burst + 1) * size)
         store.batch_checked([Write(f"{TOP}/{number}", f"value {number}") for number in some])
     times.append(time.perf_counter())
+
+
+LISTINGS, LISTING = 9, 1.5
+RATE, SECONDS = 1000, 10
+
+
+def shell_beside_tools(folder: Path) -> Iterator[Target]:
+    """A long listing beside xenstore-ls, each a whole process; and whether following loses anything."""
+    with RealStore(folder) as real, connect(real.socket) as store:
+        theirs, ours, _walk = listings(store, real.socket).values()
+        rounds = [(timed(1, ours) / 1e6, timed(1, theirs) / 1e6) for _round in range(LISTINGS)]
+        first, second = map(list, zip(*rounds, strict=True))
+        yield ratio(f"xenvm store ls -f of {LISTED:,} nodes / xenstore-ls -f", first, second, LISTING)
+        sent, seen, _late = follow(real.socket, RATE, SECONDS)
+    what = f"lost of {sent:,} events, {RATE:,} a second, by xenvm store watch"
+    yield Target(what, str(sent - seen), "0", seen == sent)
+
+
+PARTS: tuple[Callable[[Path], Iterator[Target]], ...] = (shell_beside_tools,)
 
 
 def main(rate: str = "1000", seconds: str = "10") -> int:

@@ -144,7 +144,7 @@ class Store(Operations):
         call = self.link.send(groups, deadline)
         self.waits += 1
         self.link.finish(call, deadline, self.timeout)
-        return [self._value(*pair) for pair in zip(call.requests, call.replies, strict=True)]
+        return [self._value(request, reply) for request, reply in zip(call.requests, call.replies, strict=True)]
 
     def post(self, requests: Sequence[ask.Request], tx: int = 0) -> None:
         """Sends requests and does not wait; their answers are thrown away."""

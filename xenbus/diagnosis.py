@@ -134,13 +134,37 @@ _STOPPED = {
 }
 
 
-def stopped(guest: str, life: str) -> str:
-    """Why a guest does nothing; empty if it runs."""
-    return f"domain {guest} {_STOPPED[life].format(guest)}" if life in _STOPPED else ""
+def diagnose_guest(guest: str, life: str, request: str = "") -> Diagnosis:
+    """The same for a guest itself; `request` is what control/shutdown still asks of it, quoted and bounded."""
+    if life in _STOPPED:
+        code = "paused" if life == PAUSED else "domain-down"
+        return Diagnosis(code, TOOLSTACK, f"domain {guest} {_STOPPED[life].format(guest)}")
+    if request:
+        asked = f"domain {guest} is asked for {request} by control/shutdown, and the guest's kernel has not taken that"
+        ways = f"see its console: `xenvm console {guest}`; `xenvm destroy {guest}` ends it anyway"
+        return Diagnosis("shutdown-untaken", GUEST, f"{asked}; {ways}")
+    return Diagnosis("running", NOBODY, f"domain {guest} runs")
 
 
 def _stopped(facts: Facts) -> str:
-    return stopped(facts.guest, facts.life)
+    return diagnose_guest(facts.guest, facts.life).sentence
+
+
+def _cannot_close(facts: Facts) -> object:
+    return facts.leaving and facts.back != CLOSED and facts.driver
+
+
+_RINGS = ("ring", "event-channel", "copy")
+"""Words of back ends that miss what a front end tells of its rings."""
+
+
+def _lacks_rings(facts: Facts) -> bool:
+    error = facts.back_error
+    failed = facts.online and facts.back in (CLOSING, CLOSED) and any(word in error for word in _RINGS)
+    return bool(facts.missing) and failed
+
+
+_CANNOT_CLOSE = "back end cannot close: {driver}; `{force}` takes the device away all the same"
 
 
 RULES = (
@@ -157,6 +181,7 @@ RULES = (
         lambda f: not f.back_there,
         "back end is gone: `{force}` clears the rest away",
     ),
+    Rule("back-stopped", HOST, lambda f: not f.front_there and _cannot_close(f), _CANNOT_CLOSE),
     Rule(
         "front-gone",
         BACK_END,
@@ -191,7 +216,7 @@ RULES = (
     Rule(
         "ring-missing",
         GUEST,
-        lambda f: f.missing and "ring" in f.back_error and f.online and f.back in (CLOSING, CLOSED),
+        _lacks_rings,
         lambda f: f"{', '.join(f.missing)} missing: the guest has not told of its rings; back end: {f.back_error}",
     ),
     Rule(
@@ -222,6 +247,7 @@ RULES = (
         lambda f: f.leaving and f.back == CLOSING and f.front == CLOSING,
         "the guest closes its front end, and has not finished",
     ),
+    Rule("back-stopped", HOST, _cannot_close, _CANNOT_CLOSE),
     Rule(
         "detach-back",
         BACK_END,

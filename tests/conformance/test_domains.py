@@ -142,6 +142,22 @@ def test_control(world: World) -> None:
     assert isinstance(dom0.ask(wire.CONTROL, "help"), bytes)
 
 
+def test_what_domain_0_uses(world: World) -> None:
+    dom0 = world.dom0()
+
+    def used() -> list[int]:
+        reply = dom0.ask(wire.CONTROL, "quota", "0")
+        assert isinstance(reply, bytes)
+        found = dict(line.split(b":") for line in reply.splitlines()[1:] if b":" in line)
+        return [int(value) for name, value in found.items() if name.split()[0] in (b"nodes", b"memory")]
+
+    before = used()
+    dom0.write("/some/where", b"a value")
+    assert [after - now for after, now in zip(used(), before, strict=True)] == [2, 98]
+    dom0.rm("/some")
+    assert used() == before
+
+
 @pytest.mark.parametrize("word", [2052, 2056])
 def test_a_guest_that_breaks_its_ring_is_ignored_not_forgotten(world: World, word: int) -> None:
     dom0, guest = world.dom0(), world.guest(5)

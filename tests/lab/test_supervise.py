@@ -117,6 +117,53 @@ def test_a_panic_leaves_its_core_and_its_last_words(clean: Dom0) -> None:
         clean.ok(["rm", "-rf", DUMPS])
 
 
+def stopped(dom0: Dom0, name: str, reason: str, **settings: str) -> dict[str, object]:
+    """A guest that Xen stops for this reason (SCHEDOP_remote_shutdown), before it has run; as it was before."""
+    dom0.xenvm("create", "-p", dom0.config(name, memory=64, **settings))
+    before = dom0.domains()[name]
+    dom0.xenvm("trigger", name, reason)
+    return before
+
+
+def test_crash_and_watchdog_with_a_monitor(clean: Dom0) -> None:
+    clean.ok(["rm", "-rf", DUMPS])
+    try:
+        before = stopped(clean, "crashed", "crash", on_crash="coredump-restart")
+        stopped(clean, "bitten", "watchdog", on_watchdog="destroy")
+        clean.log("/var/log/xen/xenvm-bitten.log", "reason 4: destroy")
+        clean.log("/var/log/xen/xenvm-crashed.log", "crashed is domain")
+        said = clean.ok(["cat", "/var/log/xen/xenvm-crashed.log"])
+        assert "reason 3: coredump-restart" in said and "the core is in" in said
+        assert len(clean.ok(["ls", DUMPS]).split()) == 1
+        clean.gone("bitten")
+        after = clean.domains()["crashed"]
+        assert after["uuid"] == before["uuid"] and after["domid"] != before["domid"]
+        clean.xenvm("destroy", "crashed")
+    finally:
+        clean.ok(["rm", "-rf", DUMPS])
+
+
+def test_crash_and_watchdog_with_a_supervisor(clean: Dom0, supervisor: Supervisor) -> None:
+    """The second death comes while there is no supervisor: the next one acts on it, and once."""
+    supervisor.start()
+    before = stopped(clean, "aside", "crash", on_crash="rename-restart", on_watchdog="destroy")
+    clean.xenvm("create", "-p", clean.config("alone", memory=64, on_watchdog="preserve"))
+    supervisor.says("aside is domain")
+    ((old, dead),) = ((name, domain) for name, domain in clean.domains().items() if name.startswith("aside-"))
+    assert dead["domid"] == before["domid"] and dead["shutdown_reason"] == "crash"
+    supervisor.kill()
+    clean.xenvm("trigger", "alone", "watchdog")
+    supervisor.start()
+    supervisor.says("reason 4: preserve")
+    clean.xenvm("trigger", "aside", "watchdog")
+    supervisor.says("reason 4: destroy")
+    clean.gone("aside")
+    assert clean.domains()["alone"]["shutdown_reason"] == "watchdog"
+    assert clean.ok(["grep", "-c", "has shut down", LOG]).strip() == "2", "nobody acts on one death twice"
+    for name in (old, "alone"):
+        clean.xenvm("destroy", name)
+
+
 def test_suspend_and_resume(clean: Dom0) -> None:
     """The guest sleeps, and goes on with its disk and its console; what follows its end is not forgotten."""
     config = clean.config(

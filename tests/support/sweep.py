@@ -1,9 +1,8 @@
 """Sweeps of faults: an operation of the toolstack is done once to number its calls, and then again for each of them,
 which fails, or at which the process dies.
 
-A call is a hypercall, a request to the store, or something asked of the plumbing. A process that has died does nothing
-more, whatever its handlers try: each further call raises `Died` as well, and its locks and connections are let go of as
-the kernel does it.
+The locks and the connections of a process that dies are let go of as the kernel does it; what a call is, and what can
+happen to one, is in tests.support.faults.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from errno import EBUSY, EINVAL, ENOMEM, ENOSPC, EPERM, EPIPE, ESRCH
-from threading import Lock
+from errno import EPIPE
 from typing import Any
 
+from tests.support.faults import CLOSE, DEATHS, DIE_AFTER, Died, Fault, Faults, Step, every_fault, some_faults
 from tests.support.simworld import SimWorld
 from xenbus import wire
 from xenbus.errors import XenbusError
@@ -28,56 +27,8 @@ from xenvm.host.sim.plumbing import Links
 from xenvm.ops import gc
 from xenvm.ops.records import CONSOLES, belongings
 
-Step = tuple[str, int]
-"""A call: its name, and which of that name it is, from 1 on: threads do not change that."""
-DIE, CLOSE = "die", "close"
-HYPERCALL_ERRORS = (ENOMEM, EINVAL, EBUSY, EPERM, ESRCH)
-STORE_ERRORS = {
-    "READ": ("EACCES",),
-    "DIRECTORY": ("EACCES",),
-    "TRANSACTION_START": ("ENOSPC", "EBUSY"),
-    "TRANSACTION_END": ("EAGAIN", "ENOSPC"),
-    "WATCH": ("ENOSPC",),
-    "INTRODUCE": ("EINVAL",),
-    "WRITE": ("ENOSPC", "EACCES", "EINVAL"),
-    "SET_PERMS": ("EACCES", "ENOSPC"),
-    "RM": ("EACCES", "ENOSPC"),
-}
 _NOT_COUNTED = ("version", "close", "replace", "path")
 _NESTED = (BlockAttachment, FileLock, HostLock, Links, UserData)
-
-
-class Died(BaseException):
-    """The process is no more."""
-
-
-class Faults:
-    """Counts the calls of one run; `fault` happens at `step`."""
-
-    def __init__(self, step: Step | None = None, fault: int | str = "") -> None:
-        self.steps: list[Step] = []
-        self.dead = self.happened = False
-        self._step, self._fault = step, fault
-        self._counts: Counter[str] = Counter()
-        self._lock = Lock()
-
-    def enter(self, name: str) -> int | str:
-        """A call begins; what happens to it."""
-        with self._lock:
-            self.check()
-            self._counts[name] += 1
-            self.steps.append((name, self._counts[name]))
-            if self.steps[-1] != self._step:
-                return ""
-            self.happened = True
-            self.dead = self._fault == DIE
-            self.check()
-            return self._fault
-
-    def check(self) -> None:
-        """The dead do nothing."""
-        if self.dead:
-            raise Died
 
 
 class Front:
@@ -93,9 +44,12 @@ class Front:
 
         def call(*arguments: Any, **named: Any) -> Any:
             fault = self._faults.enter(f"{self._name}.{name}")
-            if fault:
-                raise _error(self._name, name, arguments, int(fault))
+            if isinstance(fault, int):
+                raise _error(self._name, name, arguments, fault)
             result = found(*arguments, **named)
+            if fault == DIE_AFTER:
+                _let_go(result)
+                self._faults.die()
             return Front(self._faults, result, type(result).__name__) if isinstance(result, _NESTED) else result
 
         return call
@@ -105,19 +59,23 @@ class Front:
 
     def __exit__(self, *exc: object) -> None:
         try:
-            self._faults.enter(f"{self._name}.leave")
+            fault = self._faults.enter(f"{self._name}.leave")
         except Died:
             _let_go(self._behind)
             raise
         self._behind.__exit__(*exc)
+        if fault == DIE_AFTER:
+            self._faults.die()
 
 
-def _let_go(lock: Any) -> None:
-    """The end of a process ends its lock, and leaves the file."""
-    fd = getattr(lock, "_fd", -1)
+def _let_go(held: Any) -> None:
+    """The end of a process ends its locks, whose files stay, and what it has mapped of a guest."""
+    fd = getattr(held, "_fd", -1)
     if fd >= 0:
         os.close(fd)
-        lock._fd = -1
+        held._fd = -1
+    if hasattr(held, "view"):
+        held.close()
 
 
 def _error(part: str, name: str, arguments: tuple[Any, ...], number: int) -> Exception:
@@ -167,12 +125,14 @@ class FaultyPort:
         if fault == CLOSE:
             self._port.close()
             raise OSError(EPIPE, "cut on demand")
-        if fault and op == wire.TRANSACTION_END:
-            self._drop(req_id, tx_id)
-        if fault:
-            self._answers += wire.pack(wire.ERROR, req_id, tx_id, str(fault).encode() + b"\0")
-        else:
+        if not fault or fault == DIE_AFTER:
             self._port.send(wire.pack(op, req_id, tx_id, payload))
+            if fault:
+                self._faults.die()
+            return
+        if op == wire.TRANSACTION_END:
+            self._drop(req_id, tx_id)
+        self._answers += wire.pack(wire.ERROR, req_id, tx_id, str(fault).encode() + b"\0")
 
     def _drop(self, req_id: int, tx_id: int) -> None:
         """What refuses a transaction ends it, too; the answer to that is not for the client."""
@@ -218,16 +178,16 @@ class Operation:
 
 
 class Sweep:
-    """All faults of some operations on one world; `outcomes` counts what came of them."""
+    """Faults of some operations on one world, a share of them or every one; `outcomes` counts what came of them."""
 
-    def __init__(self, sim: SimWorld) -> None:
-        self.sim = sim
+    def __init__(self, sim: SimWorld, full: bool = False) -> None:
+        self.sim, self.full = sim, full
         self.outcomes: Counter[str] = Counter()
         self.leaks: list[str] = []
 
     def run(self, operation: Operation, every: int = 1) -> None:
-        """Every call of an operation, or each of so many, with each of its faults, and the process's death just before
-        it."""
+        """Every call of an operation, or each of so many, with each of its faults, up to the first leak: what comes
+        after that does not begin with a clean world."""
         before = self._everything()
         operation.prepare(self.sim)
         clean = Faults()
@@ -236,16 +196,18 @@ class Sweep:
         operation.undo(self.sim)
         assert self._everything() == before, f"{operation.name} itself leaves something"
         for number, step in list(enumerate(clean.steps))[::every]:
-            for fault in _faults(step, number):
+            for fault in every_fault(step) if self.full else some_faults(step, number):
                 self._one(operation, step, fault, before)
+                if self.leaks:
+                    return
 
-    def _one(self, operation: Operation, step: Step, fault: int | str, before: dict[str, object]) -> None:
+    def _one(self, operation: Operation, step: Step, fault: Fault, before: dict[str, object]) -> None:
         operation.prepare(self.sim)
         faults = Faults(step, fault)
         error = self._attempt(operation, faults)
         faults.dead = True
         self.sim.host.reconnect()
-        outcome = self._outcome(operation, before, fault == DIE)
+        outcome = self._outcome(operation, before, fault in DEATHS)
         self.outcomes[f"{operation.name}: {outcome}"] += faults.happened
         if outcome == "leak":
             self.leaks.append(f"{operation.name}, {step[0]} {step[1]}, {fault}: {error!r}: {self._difference(before)}")
@@ -299,20 +261,3 @@ class Sweep:
         """What came of it, for people."""
         yield from (f"{count:5} {outcome}" for outcome, count in sorted(self.outcomes.items()))
         yield f"fault sweep: {sum(self.outcomes.values())} faults, {len(self.leaks)} leaks"
-
-
-def _faults(step: Step, number: int) -> Iterator[int | str]:
-    """What can happen to a call. Reads, and writes of a transaction, go out by dozens at once: one read in three, and
-    each write, has one of the errors, and some the rest."""
-    part, _, name = step[0].partition(".")
-    some = name in ("READ", "WRITE", "SET_PERMS")
-    if part == "store":
-        errors = STORE_ERRORS.get(name, ("EINVAL",) if name != "UNWATCH" else ())
-        if name != "READ" or number % 3 == 0:
-            yield from (errors[number % len(errors)],) if some else errors
-        if not some or number % 4 == 0:
-            yield CLOSE
-    elif name != "leave":
-        yield from HYPERCALL_ERRORS if part == "hyper" else (ENOSPC,)
-    if not some or number % 3 == 0:
-        yield DIE

@@ -110,12 +110,13 @@ class Connection:
             return
         self._serving = True
         data, at, size, unpack = self._input, 0, len(self._input), wire.HEADER.unpack_from
+        room = OUTPUT_HIGH if self.privileged else 0  # below which nothing else can make a request wait
         try:
             while (start := at + wire.HEADER_SIZE) <= size:
                 op, req_id, tx_id, length = unpack(data, at)
                 if length > wire.PAYLOAD_MAX:
                     self.end(f"a request of {length} bytes, {wire.PAYLOAD_MAX} are allowed")
-                elif start + length <= size and not self.blocked:
+                elif start + length <= size and (self._size < room or not self.blocked):
                     at = start + length
                     self._serve(op, req_id, tx_id, data[start:at])
                 else:
@@ -203,14 +204,13 @@ class Connection:
     # Replies and events.
 
     def _put(self, data: bytes, key: bytes, cause: Cause | None, deadline: float) -> None:
-        fresh = not self._output and not self._started
         self._output.append((data, key, cause, deadline))
         self._size += len(data)
         if cause:
             cause.hold()
         if not self.privileged:
             self.domain.buffers += _cost(data)
-        if fresh and self.on_pending:
+        if self.on_pending and len(self._output) == 1 and not self._started:
             self.on_pending(self)
 
     def _begin(self, limit: int) -> list[Packet]:

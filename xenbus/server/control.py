@@ -90,11 +90,12 @@ def _use(engine: Engine, domid: int) -> bytes:
     domain = engine.domains.get(domid)
     if domain is None:
         raise Refused("ENOENT")
+    usage = domain.usage if domid else engine.tree.usage_of_domain_0()
     counts = {
-        quota.NODES: domain.usage.nodes,
+        quota.NODES: usage.nodes,
         quota.WATCHES: domain.watches,
         quota.OUTSTANDING: domain.outstanding,
-        quota.MEMORY: domain.usage.memory + domain.buffers,
+        quota.MEMORY: usage.memory + domain.buffers,
         quota.TRANSACTIONS: domain.transactions,
     }
     return _text([f"Domain {domid}:", *(f"{name.decode():<17}: {count:8}" for name, count in counts.items())])

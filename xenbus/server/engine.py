@@ -16,7 +16,7 @@ from xenbus.server.connection import Connection
 from xenbus.server.control import control
 from xenbus.server.domains import FEATURES, Domains
 from xenbus.server.perms import READ, Perms, parse_perms
-from xenbus.server.tree import INTRODUCE_DOMAIN, RELEASE_DOMAIN, ROOT, Tree
+from xenbus.server.tree import INTRODUCE_DOMAIN, RELEASE_DOMAIN, ROOT, Tree, parent
 from xenbus.server.view import Direct
 from xenbus.server.watches import WatchIndex
 
@@ -211,9 +211,12 @@ class Engine:
         events, self.direct.events = self.direct.events, []
         if self.on_commit and changes:
             self.on_commit(changes)
+        nodes = self.tree.nodes
         for path, exact, perms in events:
             watches = self.watches.exactly(path) if exact else self.watches.covering(path)
             if watches:
+                if path in nodes:
+                    perms = (nodes[path].perms, nodes[parent(path)].perms, *perms)
                 self._notify(path, watches, perms, cause)
 
     def _notify(self, path: bytes, watches: list[Watch], perms: tuple[Perms, ...], cause: Cause | None) -> None:

@@ -148,11 +148,12 @@ def _readable(client: Connection, view: View, path: bytes) -> Node:
 
 def _create(engine: Engine, client: Connection, view: View, path: bytes, value: bytes) -> None:
     """Makes a node and those missing above it; who may write does so in the name of the nearest that is there."""
-    missing, above = [path], parent(path)
+    above = parent(path)
     node = view.glance(above)
     if node is not None and client.privileged:
         view.put(path, value, node.perms)  # nearly always, and nothing to check
         return
+    missing = [path]
     while (node := view.glance(above)) is None:
         missing.append(above)
         above = parent(above)

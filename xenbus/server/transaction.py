@@ -93,9 +93,7 @@ class Transaction:
 
     def look(self, path: bytes) -> Node | None:
         """See View."""
-        touched = self._touched.get(path)
-        if touched is None:
-            touched = self._touch(path)
+        touched = self._touched.get(path) or self._touch(path)
         touched.seen = True
         return touched.node
 
@@ -177,11 +175,17 @@ class Transaction:
 
     def apply(self) -> list[Change]:
         """Makes the changes in the tree; in this order, and by paths alone, they give the same tree again."""
-        gone = dict.fromkeys(path for path, it in self._touched.items() if it.changed and it.base and it.unlike())
+        gone: dict[bytes, None] = {}
+        kept = []
+        for path, it in self._touched.items():
+            if it.changed:
+                if it.base and it.unlike():
+                    gone[path] = None
+                if it.node:
+                    kept.append((it.born, path, it.node))
         for path in sorted(gone, key=len, reverse=True):
             self._tree.drop(path)
         changes: list[Change] = [(path, None) for path in gone if parent(path) not in gone]
-        kept = [(it.born, path, it.node) for path, it in self._touched.items() if it.changed and it.node]
         kept.sort(key=itemgetter(0))
         for _born, path, node in kept:
             self._tree.place(path, node)
@@ -190,18 +194,11 @@ class Transaction:
 
     def events(self) -> list[Event]:
         """What watches are to be told after `apply`, in the order in which the nodes were looked at first."""
-        nodes = self._tree.nodes
-        events: list[Event] = []
-        for path, touched in self._touched.items():
-            if not touched.event:
-                continue
-            now, base = nodes.get(path), touched.base
-            perms = (now.perms, nodes[parent(path)].perms) if now else ()
-            if base:
-                perms = (*perms, base.perms)
-            if perms:
-                events.append((path, touched.event == _EXACT, perms))
-        return events
+        return [
+            (path, it.event == _EXACT, (it.base.perms,) if it.base else ())
+            for path, it in self._touched.items()
+            if it.event and (it.node or it.base)  # not what came and went again
+        ]
 
     def release(self) -> None:
         """Gives back what the domain pays for."""

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 
 Event = tuple[bytes, bool, tuple["Perms", ...]]
-"""A changed path, whether only watches on it are to be told, and permissions: a client that may read by any of them."""
+"""A changed path, whether only watches on it are to be told, and permissions that held before: who may read by any of
+these, or by those of the node and of the one above it as they are now, may be told."""
 
 
 class Direct:
@@ -75,9 +76,7 @@ class Direct:
 
     def tell(self, path: bytes, old: Perms | None = None) -> None:
         """See View."""
-        nodes = self._tree.nodes
-        perms = nodes[path].perms, nodes[parent(path)].perms
-        self.events.append((path, False, perms if old is None else (*perms, old)))
+        self.events.append((path, False, () if old is None else (old,)))
 
     def spoil(self) -> None:
         """See View."""

@@ -96,6 +96,10 @@ class WatchIndex:
             if end < 0 or at == b"/":
                 break
             at, level = at[:end] or b"/", level + 1
+            known = self._above.get(at)
+            if known is not None:
+                found += [(watch, beyond + level - 1) for watch, beyond in known]
+                break
         self._remembered += 1 + len(found)
         if self._remembered > _REMEMBERED:
             self._forget()

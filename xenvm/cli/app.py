@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from xenvm import __version__
@@ -55,15 +53,12 @@ def build(row: table.Command) -> click.Command:
 
 
 def _group(row: table.Command) -> click.Group:
-    """A group; its name alone calls the row's function on a terminal, and shows the help elsewhere."""
+    """A group; its name alone calls the row's function."""
 
     @click.pass_context
     def alone(ctx: click.Context) -> None:
         if ctx.invoked_subcommand is None:
-            if sys.stdin.isatty():
-                run.leave(run.run(row, {}))
-            click.echo(ctx.get_help())
-            run.leave(run.USAGE)
+            run.leave(run.run(row, {}))
 
     return TableGroup(
         row.commands,

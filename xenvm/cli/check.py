@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from xenvm.cli.run import CONFIG, OK, USAGE
+from xenvm.cli.run import CONFIG, OK, USAGE, Answer
 from xenvm.guest.lint import check_files
 from xenvm.guest.rules import is_rule, rules
 
@@ -37,7 +37,8 @@ def check(
         print(f"xenvm: {_complaint(configs, form, unknown)}", file=sys.stderr)
         return USAGE
     checked = _without(check_files(configs, look_at_files=not no_files), set(_names(ignored)))
-    _print(checked, form)
+    with Answer():
+        _print(checked, form)
     severities = {finding.severity for one in checked for finding in one.findings}
     return CONFIG if "error" in severities or (strict and severities) else OK
 

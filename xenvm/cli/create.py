@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from xenvm.cli import run
-from xenvm.cli.run import OK, USAGE, open_host
+from xenvm.cli.run import OK, aside, open_host, say, usage
 from xenvm.guest.load import load_file
 from xenvm.host.open import xl_conf
 from xenvm.ops.actions import check_actions
@@ -37,9 +35,8 @@ def create(
     phases = Phases()
     path, settings = _sources(config, defconfig, settings)
     if path is None:
-        print("xenvm: create needs a configuration file", file=sys.stderr)
-        return USAGE
-    from xenvm.guest.blueprint import settled
+        return usage("create needs a configuration file")
+    from xenvm.guest.blueprint import located, settled
     from xenvm.ops import monitor
     from xenvm.ops.create import Options, create
     from xenvm.ops.signals import Endings
@@ -49,7 +46,7 @@ def create(
     if dry_run:
         return _plan(path, settings, options, as_json, quiet)
     spec, _ = with_host_defaults(load(path, settings, quiet))
-    spec = settled(spec)  # here, because the monitor must make the same guest again
+    spec = located(settled(spec))  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
             domid = create(host, spec, options, phases)
@@ -57,7 +54,7 @@ def create(
             monitor.start(open_host, domid, spec.name)
             phases.done("start the monitor")
         if timing:
-            print("\n".join(phases.lines()), file=sys.stderr)
+            aside("\n".join(phases.lines()))
         if console:
             _attach(host, domid)
         if foreground:
@@ -70,7 +67,7 @@ def _stay(host: Host, domid: Domid) -> None:
     from xenvm.ops.notify import Notifier
 
     Notifier().pulse()  # as a unit of systemd: the guest runs
-    monitor.watch(host, domid, lambda text: print(f"xenvm: {text}", file=sys.stderr))
+    monitor.watch(host, domid, say)
 
 
 def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:
@@ -97,10 +94,10 @@ def _sources(
 def load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
     """A guest from a configuration; what is odd about it is said."""
     if not quiet:
-        print(f"Parsing config from {path}", file=sys.stderr)
+        aside(f"Parsing config from {path}")
     spec, diagnostics = load_file(path, settings)
     for diagnostic in diagnostics:
-        print(f"xenvm: {diagnostic}", file=sys.stderr)
+        say(str(diagnostic))
     check_actions(spec)
     return spec
 
@@ -114,5 +111,5 @@ def with_host_defaults(spec: GuestSpec) -> tuple[GuestSpec, tuple[str, ...]]:
 
     conf = parse_conf(data, path)
     for warning in conf.warnings:
-        print(f"xenvm: {warning}", file=sys.stderr)
+        say(str(warning))
     return with_defaults(spec, conf)

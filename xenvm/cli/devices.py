@@ -30,11 +30,12 @@ def block_attach(domain: str, disk: tuple[str, ...], hotplug_scripts: bool) -> i
     if not disk:
         return usage("block-attach needs a disk, such as /srv/disk.img,raw,xvdb,rw")
     spec = parse_disk(disk, source="block-attach")
+    from xenvm.guest.blueprint import located_disk
     from xenvm.ops.attach import attach_disk
     from xenvm.ops.signals import Endings
 
     with open_host() as host, Endings():
-        attach_disk(host, names.find_guest(host, domain), spec, use_scripts=hotplug_scripts)
+        attach_disk(host, names.find_guest(host, domain), located_disk(spec), use_scripts=hotplug_scripts)
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.cli.run import FAILED, OK
+from xenvm.cli.run import FAILED, OK, Answer
 from xenvm.host.plumbing.survey import FAIL, WARN, Finding
 
 TYPE_CHECKING = False
@@ -20,8 +20,14 @@ def doctor(config: str | None, as_json: bool) -> int:
     from xenvm.cli import run
     from xenvm.host.open import open_host
 
-    with open_host(run.chosen_host) as host:
+    with open_host(run.chosen_host, run.say) as host:
         found = list(_findings(host, config))
+    with Answer():
+        _print(found, as_json)
+    return FAILED if any(finding.level == FAIL for finding in found) else OK
+
+
+def _print(found: list[Finding], as_json: bool) -> None:
     if as_json:
         import json
 
@@ -33,7 +39,6 @@ def doctor(config: str | None, as_json: bool) -> int:
         for finding in found:
             print("\n".join(_lines(finding, paint)))
         print(_summary(found))
-    return FAILED if any(finding.level == FAIL for finding in found) else OK
 
 
 def _findings(host: Host, config: str | None) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from xenvm.cli.run import say
 from xenvm.errors import ConfigError
 from xenvm.guest import dtb as trees
 from xenvm.guest import image
@@ -33,7 +34,7 @@ def dtb(
     """Writes the tree as a blob, or as source text."""
     spec, diagnostics = load_file(config, settings)
     for diagnostic in diagnostics:
-        print(f"xenvm: {diagnostic}", file=sys.stderr)
+        say(str(diagnostic))
     facts = trees.TreeFacts(told_release(xen), told_gic(gic, spec), clock_frequency, gpaddr_bits)
     blob = trees.offline_tree(spec, facts, told_kernel(spec, bits), told_ramdisk_size(spec))
     if dts:
@@ -72,7 +73,7 @@ def told_kernel(spec: GuestSpec, bits: int) -> image.Kernel:
         return image.open_kernel(spec.kernel)
     if bits not in (32, 64):
         raise ConfigError(f"a guest has 32 or 64 bits, not {bits}", source="--bits")
-    print(f"xenvm: {spec.kernel} is not here: taken for a {bits}-bit kernel of 32 MiB", file=sys.stderr)
+    say(f"{spec.kernel} is not here: taken for a {bits}-bit kernel of 32 MiB")
     return image.assumed_kernel(spec.kernel, bits, _ASSUMED_KERNEL)
 
 
@@ -80,7 +81,7 @@ def told_ramdisk_size(spec: GuestSpec) -> int | None:
     """What to take for the ramdisk's size; None where its file is here, or there is none."""
     if spec.ramdisk is None or os.path.exists(spec.ramdisk):
         return None
-    print(f"xenvm: {spec.ramdisk} is not here: taken for 8 MiB", file=sys.stderr)
+    say(f"{spec.ramdisk} is not here: taken for 8 MiB")
     return _ASSUMED_RAMDISK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from xenvm.cli.run import FAILED, OK, open_host
+from xenvm.cli.run import FAILED, OK, Answer, open_host
 from xenvm.ops import names
 from xenvm.ops.explain import Look, follow, look
 
@@ -26,12 +26,13 @@ def explain(domain: str, device: str | None, following: bool, as_json: bool) -> 
         info = names.find_guest(host, domain)
         if not following:
             found = look(host, info, device)
-            if as_json:
-                import json
+            with Answer():
+                if as_json:
+                    import json
 
-                print(json.dumps({"version": 1, **_object(found)}, indent=2))
-            else:
-                _print(_page(found, Paint(coloured())))
+                    print(json.dumps({"version": 1, **_object(found)}, indent=2))
+                else:
+                    _print(_page(found, Paint(coloured())))
             return OK if found.well else FAILED
         teller = Teller(_json_line if as_json else None, Paint(coloured()))
         follow(host, info, device, teller.tell)
@@ -70,8 +71,8 @@ def _page(found: Look, paint: Paint) -> Iterator[str]:
     guest = found.guest
     age = "" if guest.age is None else f", created {span(guest.age)} ago"
     yield f"{_shown(guest.name)} (domain {guest.domid}): {guest.life}{_reason(found)}{age}"
-    if guest.sentence:
-        yield f"  {paint.text(_shown(guest.sentence), '33')}"
+    if not guest.diagnosis.well:
+        yield f"  {paint.text(_shown(guest.diagnosis.sentence), '33')}"
     if not found.devices:
         yield "  no devices"
     for device in found.devices:
@@ -103,6 +104,8 @@ def _news(last: Look, found: Look, paint: Paint) -> Iterator[str]:
     clock = f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d}"
     if last.guest.life != found.guest.life:
         yield f"{clock} {_shown(found.guest.name)}: {last.guest.life} -> {found.guest.life}{_reason(found)}"
+    if last.guest.request != found.guest.request:
+        yield f"{clock} {_shown(found.guest.name)}: {_shown(found.guest.diagnosis.sentence)}"
     before = {device.name: device for device in last.devices}
     for device in found.devices:
         known = before.pop(device.name, None)
@@ -147,7 +150,9 @@ def _object(found: Look) -> dict[str, object]:
         "shutdown_reason": guest.reason or None,
         "age_seconds": None if guest.age is None else round(guest.age, 3),
         "well": found.well,
-        "sentence": guest.sentence or None,
+        "code": guest.diagnosis.code,
+        "who": guest.diagnosis.who,
+        "sentence": None if guest.diagnosis.well else guest.diagnosis.sentence,
         "devices": [_device_object(device, found.at) for device in found.devices],
     }
 

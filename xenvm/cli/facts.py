@@ -79,7 +79,7 @@ def uptime(domains: tuple[str, ...], short: bool, as_json: bool) -> None:
         infos = [names.find(host, who) for who in domains] if domains else host.hyper.domains()
         known = names.names(host, [info.domid for info in infos])
         now = time()
-        ages = _ages(host, [info.domid for info in infos], int(now))
+        ages = _ages(host, [info.domid for info in infos], int(host.date()))
     if as_json:
         rows = [{"domid": domid, "name": known[domid], "uptime_seconds": age} for domid, age in ages]
         _json("domains", rows)

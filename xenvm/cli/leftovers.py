@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from xenvm.cli.run import FAILED, OK, open_host, usage
+from xenvm.cli.run import FAILED, OK, Answer, open_host, say, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def gc(what: Sequence[str], remove: bool, every: bool, as_json: bool) -> int:
     with open_host() as host:
         found = gc.find(host)
         if not remove:
-            _show(found, [], [], as_json)
+            with Answer():
+                _show(found, [], [], as_json)
             return FAILED if found else OK
         chosen = [finding for finding in found if _wanted(finding)] if asks else gc.choose(found, what, every)
         return _remove(host, found, chosen, as_json)
@@ -38,13 +39,14 @@ def _remove(host: Host, found: Sequence[Finding], chosen: Sequence[Finding], as_
     troubles = gc.remove(host, chosen) if chosen else []
     left = {finding.id for finding in gc.find(host)} if chosen else set()
     gone = [finding for finding in chosen if finding.id not in left]
-    if as_json:
-        _show(found, gone, troubles, True)
-    else:
-        for finding in gone:
-            print(f"removed {finding.id}")
+    with Answer():
+        if as_json:
+            _show(found, gone, troubles, True)
+        else:
+            for finding in gone:
+                print(f"removed {finding.id}")
     for trouble in () if as_json else troubles:
-        print(f"xenvm: {trouble}", file=sys.stderr)
+        say(trouble)
     return OK if len(gone) == len(chosen) else FAILED
 
 

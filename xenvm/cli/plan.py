@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from xenbus.value import Value
 from xenvm.cli.create import load, with_host_defaults
-from xenvm.cli.run import CONFLICT, OK, USAGE, explicit_host, open_host
+from xenvm.cli.run import CONFLICT, OK, Answer, explicit_host, open_host, say, usage
 from xenvm.errors import ConfigError, HostError, ImageError, XenvmError
 
 TYPE_CHECKING = False
@@ -72,29 +70,34 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
     """Prints the plan of a configuration, whole or in part; the exit code says valid or conflict, an error invalid."""
     chosen = [word for word in wanted.only.split(",") if word] or list(SECTIONS)
     if unknown := next((word for word in chosen if word not in SECTIONS), None):
-        print(f"xenvm: {unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}", file=sys.stderr)
-        return USAGE
+        return usage(f"{unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}")
     try:
         spec = load(config, settings, quiet)
         spec, defaults = (spec, ()) if wanted.xen else with_host_defaults(spec)
         verdict = _judge(spec, options, wanted).replace(defaults=defaults)
     except (ConfigError, ImageError) as error:
         if wanted.as_json:
-            _print_json({"verdict": "invalid", "reasons": [str(error), *getattr(error, "__notes__", ())]})
+            from xenvm.cli.plan_show import invalid_json
+
+            with Answer():
+                _print_json(invalid_json(error))
         raise
-    if wanted.as_json:
-        from xenvm.cli.plan_show import as_json
-
-        _print_json(as_json(verdict, chosen))
-    else:
-        from xenvm.cli.plan_show import as_text
-
-        for line in as_text(verdict, chosen):
-            print(line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
+    with Answer():
+        _print(verdict, chosen, wanted.as_json)
     if verdict.conflict is None:
         return OK
-    print(f"xenvm: {verdict.conflict}", file=sys.stderr)
+    say(str(verdict.conflict))
     return CONFLICT
+
+
+def _print(verdict: Verdict, chosen: list[str], as_json: bool) -> None:
+    from xenvm.cli import plan_show
+
+    if as_json:
+        _print_json(plan_show.as_json(verdict, chosen))
+        return
+    for line in plan_show.as_text(verdict, chosen):
+        print(line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def _print_json(fields: dict[str, object]) -> None:
@@ -124,7 +127,7 @@ def _asked(spec: GuestSpec, options: Options, wanted: Wanted) -> tuple[str, Grou
     except HostError as error:
         if explicit_host():
             raise
-        print(f"xenvm: nothing was checked against this host: {error}", file=sys.stderr)
+        say(f"nothing was checked against this host: {error}")
         return "a host that is assumed", _told(spec, wanted)[1], None
     with host:
         where = "this host" if host.lasting else "the simulated host"

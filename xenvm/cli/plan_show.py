@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xenbus.escape import escape
 from xenvm.cli.run import exit_code
+from xenvm.errors import ConfigError
+from xenvm.guest.cfg import ConfigErrors, Diagnostic
 from xenvm.ops.steps import HOST, HYPERCALL, STORE
 
 TYPE_CHECKING = False
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from xenvm.cli.plan import Verdict
+    from xenvm.errors import ImageError
     from xenvm.ops.plan import Area, Plan
     from xenvm.ops.steps import Step
 
@@ -151,12 +154,32 @@ def _tree(plan: Plan) -> str:
     return f"{before}\t\t/* rng-seed: random bytes, chosen at run time */\n{rest.partition(chr(10))[2]}"
 
 
+def invalid_json(error: ConfigError | ImageError) -> dict[str, object]:
+    """What is wrong with a guest, each thing for itself, as JSON has it."""
+    found = list(_errors(error))
+    return {
+        "verdict": "invalid",
+        "reasons": [*map(str, found), *getattr(error, "__notes__", ())],
+        "findings": [each.as_dict() for each in found],
+    }
+
+
+def _errors(error: ConfigError | ImageError) -> Iterator[Diagnostic]:
+    if isinstance(error, ConfigErrors):
+        yield from (each for each in error.diagnostics if each.severity == "error")
+    elif isinstance(error, ConfigError):
+        yield Diagnostic("error", error.reason, error.source, error.line, error.column)
+    else:
+        yield Diagnostic("error", error.reason, error.path)
+
+
 def as_json(verdict: Verdict, sections: Sequence[str]) -> dict[str, object]:
     """As JSON has it; docs/plan.md has the schema."""
     plan, conflict = verdict.plan, verdict.conflict
     fields: dict[str, object] = {"verdict": verdict.word}
     if conflict is not None:
         fields["reasons"] = [str(conflict)]
+        fields["findings"] = [Diagnostic("error", str(conflict)).as_dict()]
         fields["create_would_exit_with"] = exit_code(conflict)
     if plan is None:
         return {**fields, "host": {"which": verdict.where}}

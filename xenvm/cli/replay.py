@@ -6,7 +6,7 @@ import sys
 
 from xenbus.devices import BACK, FRONT
 from xenbus.recording import bounded, load
-from xenvm.cli.run import FAILED, OK, USAGE
+from xenvm.cli.run import FAILED, OK, Answer, usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ _WIDTH = 160
 def replay(file: str, device: str | None, every: bool, against: str | None, compare: str | None, as_json: bool) -> int:
     """Prints what was recorded; or ends with 1 where a simulated peer, or another recording, differs."""
     if against is not None and (against not in _ENDS or compare is not None):
-        print("xenvm: replay --against takes front or back, and not --compare as well", file=sys.stderr)
-        return USAGE
+        return usage("replay --against takes front or back, and not --compare as well")
     recording = read(file)
     if against is not None:
         return _play(recording, _ENDS[against], device, as_json)
@@ -60,12 +59,13 @@ def _play(recording: Recording, side: str, device: str | None, as_json: bool) ->
     from xenvm.host.sim.replayed import drivers
 
     verdicts = play(recording, side, device, drivers(side))
-    if as_json:
-        print_json({"devices": [verdict.as_dict() for verdict in verdicts]})
-    else:
-        sys.stdout.writelines(f"{verdict.sentence}\n" for verdict in verdicts)
-        if not verdicts:
-            print("no device is in the recording")
+    with Answer():
+        if as_json:
+            print_json({"devices": [verdict.as_dict() for verdict in verdicts]})
+        else:
+            sys.stdout.writelines(f"{verdict.sentence}\n" for verdict in verdicts)
+            if not verdicts:
+                print("no device is in the recording")
     return OK if verdicts and all(verdict.same for verdict in verdicts) else FAILED
 
 
@@ -74,9 +74,10 @@ def _compare(recording: Recording, other: Recording, device: str | None, as_json
     from xenvm.cli.store.session import print_json
 
     found = differences(recording, other, device)
-    if as_json:
-        print_json({"differences": [each.as_dict() for each in found]})
-    else:
-        print(f"first difference: {found[0].sentence}" if found else "both recordings went the same way")
-        sys.stdout.writelines(f"  then {each.sentence}\n" for each in found[1:])
+    with Answer():
+        if as_json:
+            print_json({"differences": [each.as_dict() for each in found]})
+        else:
+            print(f"first difference: {found[0].sentence}" if found else "both recordings went the same way")
+            sys.stdout.writelines(f"  then {each.sentence}\n" for each in found[1:])
     return FAILED if found else OK

@@ -41,13 +41,13 @@ chosen_host: str | None = None
 """What --host said."""
 
 
-def open_host() -> Host:
-    """The host of this command; says so if it is a simulated one that nobody asked for."""
+def open_host(quietly: bool = False) -> Host:
+    """The host of this command; says so if it is a simulated one that nobody asked for, unless `quietly`."""
     from xenvm.host import open as hosts
 
-    host = hosts.open_host(chosen_host)
-    if host.notice:
-        print(f"xenvm: {host.notice}", file=sys.stderr)
+    host = hosts.open_host(chosen_host, say)
+    if host.notice and not quietly:
+        say(host.notice)
     if not host.lasting:
         from xenvm.ops.attend import attend
 
@@ -55,10 +55,44 @@ def open_host() -> Host:
     return host
 
 
+def say(text: str) -> None:
+    """Tells something at once, beside the command's output."""
+    aside(f"xenvm: {text}")
+
+
 def usage(sentence: str) -> int:
     """Says what is wrong with a command line; the exit code."""
-    print(f"xenvm: {sentence}", file=sys.stderr)
+    say(sentence)
     return USAGE
+
+
+def aside(line: str) -> None:
+    """Prints on the standard error; if nobody reads that any more, the command goes on nevertheless."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _to_nobody(2)
+
+
+class Answer:
+    """``with Answer():`` around what prints what the exit code says, too: a reader that leaves early, such as
+    ``head``, ends the printing and not the command."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        gone = kind is not None and issubclass(kind, BrokenPipeError)
+        if gone:
+            _to_nobody(1)
+        return gone
+
+
+def _to_nobody(stream: int) -> None:
+    """What is still to be written there, by whatever buffer, goes nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream)
+    os.close(null)
 
 
 def explicit_host() -> bool:
@@ -96,7 +130,7 @@ def attempt(call: Callable[[], int | None]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone: not an error, and nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _to_nobody(1)
         return OK
     except OSError as error:
         return _tell(error)
@@ -107,14 +141,14 @@ def attempt(call: Callable[[], int | None]) -> int:
 def _tell(error: Exception) -> int:
     if debug:
         raise error
-    print(f"xenvm: {error}", file=sys.stderr)
+    say(str(error))
     _tell_notes(error)
     return exit_code(error)
 
 
 def _tell_notes(error: BaseException) -> None:
     for note in getattr(error, "__notes__", ()):
-        print(f"xenvm: {note}", file=sys.stderr)
+        say(note)
 
 
 def exit_code(error: Exception) -> int:

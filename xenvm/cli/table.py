@@ -267,7 +267,15 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_check import CHECK, FACTS, POOLS, TOP, UPDATE, XL  # noqa: E402  (their rows need the classes above)
+from xenvm.cli.table_check import (  # noqa: E402  (their rows need the classes above)
+    CHECK,
+    FACTS,
+    POOLS,
+    SIM_KERNEL,
+    TOP,
+    UPDATE,
+    XL,
+)
 from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
@@ -383,6 +391,7 @@ COMMANDS: tuple[Command, ...] = (
     _SERVE,
     _GC,
     _CONVERT,
+    SIM_KERNEL,
     _STORE,
     XL,
     _LAB,

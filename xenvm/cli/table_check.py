@@ -1,4 +1,5 @@
-"""Rows that lie apart for the length of the table: `check`, `top`, facts that xl tells of a host, and xl itself."""
+"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, facts that xl tells of a host, and xl
+itself."""
 
 from __future__ import annotations
 
@@ -120,6 +121,14 @@ UPDATE = Command(
         Argument("config", "[CONFIG]", required=False, complete="file"),
         Argument("settings", "[KEY=VALUE]...", required=False, many=True),
     ),
+)
+
+SIM_KERNEL = Command(
+    "sim-kernel",
+    "Write a file that simulated guests boot, for where no kernel is at hand.",
+    "sim_kernel:sim_kernel",
+    (),
+    (Argument("file", "FILE", complete="file"),),
 )
 
 XL = Command(

@@ -15,7 +15,9 @@ _STORE_SERVE = Command(
     ),
 )
 
-_SOCKET = Option(("--socket",), "socket", "Not this host's store: the path of a socket, device or snapshot.", "PATH")
+_SOCKET = Option(
+    ("--socket",), "socket", "Not this host's store: the path of a socket, device, snapshot or recording.", "PATH"
+)
 _PERMS = Option(("-p",), "perms", "Show permissions.")
 _RAW = Option(("-R", "--raw"), "raw", "Values as they are: no escapes such as \\n or \\x07.")
 _DEPTH = Option(("-d", "--depth"), "depth", "How many levels down.", "N", None, True)
@@ -33,6 +35,7 @@ _COUNT = Option(("-n",), "count", "End after N events; 0: never.", "N", 0, True)
 _WATCH_VALUES = Option(("-v", "--values"), "values", "Show values.")
 _WATCH_TIMES = Option(("-t", "--time"), "times", "Show the time of day.")
 _TIDY = Option(("-t",), "tidy", "Remove the nodes above too that have nothing else.")
+_YES = Option(("-y", "--yes"), "yes", "Do not ask, whatever hangs on it.")
 _NO_PERMS = Option(("--no-perms",), "no_perms", "Leave permissions as they are.")
 _OUTPUT = Option(("-o", "--output"), "output", "Where to write (default: standard output).", "FILE")
 _FILE = Argument("file", "FILE", complete="file")
@@ -70,7 +73,7 @@ COMMANDS = (
     ),
     Command("write", "Set values, as xenstore-write does.", "store.change:write", (_RAW, _SOCKET), (_PAIRS,)),
     Command("mkdir", "Make empty nodes.", "store.change:mkdir", (_SOCKET,), (_PATHS,)),
-    Command("rm", "Remove nodes with all below.", "store.change:rm", (_TIDY, _SOCKET), (_PATHS,)),
+    Command("rm", "Remove nodes with all below.", "store.change:rm", (_TIDY, _YES, _SOCKET), (_PATHS,)),
     Command(
         "chmod",
         "Set permissions: PERM is a letter of n, r, w, b and a domid.",
@@ -110,7 +113,7 @@ COMMANDS = (
     ),
     Command(
         "diff",
-        "Compare snapshots; - or nothing is the store now.",
+        "Compare snapshots and recordings (FILE@SECONDS); `now`, - or nothing is the store now.",
         "store.compare:diff",
         (JSON, _SOCKET),
         (_BEFORE, _AFTER),

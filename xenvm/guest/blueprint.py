@@ -11,7 +11,7 @@ import os
 from xenbus.value import Value
 from xenvm.errors import ConfigError, UnsupportedError
 from xenvm.guest import dtb, image, layout
-from xenvm.guest.spec import Affinity, GuestSpec
+from xenvm.guest.spec import Affinity, DiskSpec, GuestSpec
 from xenvm.types import KiB
 
 TYPE_CHECKING = False
@@ -112,6 +112,26 @@ def _on_host(affinity: Affinity, cpus: frozenset[int]) -> Affinity:
 def settled(spec: GuestSpec) -> GuestSpec:
     """The same guest with everything chosen that it keeps over reboots: its uuid, its MACs, its bridges."""
     return spec.replace(uuid=spec.uuid or random_uuid(), nics=tuple(map(chosen_nic, spec.nics)))
+
+
+def located(spec: GuestSpec) -> GuestSpec:
+    """The same guest with the whole paths of its files: whoever makes it again may do so in another folder."""
+    return spec.replace(
+        kernel=_whole(spec.kernel),
+        ramdisk=spec.ramdisk and _whole(spec.ramdisk),
+        device_tree=spec.device_tree and _whole(spec.device_tree),
+        disks=tuple(map(located_disk, spec.disks)),
+    )
+
+
+def located_disk(disk: DiskSpec) -> DiskSpec:
+    """The same for a disk, unless its script knows what the target means."""
+    return disk if disk.script else disk.replace(target=_whole(disk.target))
+
+
+def _whole(path: str) -> str:
+    """What is not in this folder (a disk may be named as it is in /dev) is left as it is."""
+    return os.path.abspath(path) if os.path.exists(path) else path
 
 
 def _check_placement(spec: GuestSpec, facts: HostFacts, kernel: image.Kernel, ramdisk: image.Blob | None) -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xenvm.guest.blueprint import HostFacts
+    from xenvm.guest.classes import P9Spec
     from xenvm.guest.spec import GuestSpec
 
     Wish = tuple[bool, str, tuple[int, int], str]
@@ -31,6 +32,30 @@ def check_special(spec: GuestSpec, facts: HostFacts, bits: int) -> None:
         line, column = (spec.places or {}).get("init_seclabel", (0, 0))
         reason = "`init_seclabel' needs `seclabel', the label of the guest when it is built"
         raise ConfigError(reason, source=spec.source, line=line, column=column)
+    check_folders(spec)
+
+
+def check_folders(spec: GuestSpec) -> None:
+    """Refuses shared folders that no back end could serve, whatever the host; ConfigError."""
+    line, column = (spec.places or {}).get("p9", (0, 0))
+    for p9 in spec.p9s:
+        if reason := folder_reason(p9):
+            raise ConfigError(f"`p9': {reason}", source=spec.source, line=line, column=column)
+
+
+def folder_reason(p9: P9Spec) -> str:
+    """Why a folder cannot be shared; empty: it can, as far as that can be told without the host."""
+    if p9.type == "qemu" and p9.backend == "0":
+        return "type=qemu, the default, needs QEMU, which xenvm does not start: give type=xen_9pfsd (Xen 4.19)"
+    if p9.type == "qemu":
+        return ""  # What serves it in another domain has rules of its own.
+    if not p9.tag:
+        return "it has no tag"
+    if p9.security_model != "none":
+        return f"security_model={p9.security_model} is not possible: xen-9pfsd has none only"
+    if not p9.path.startswith("/") or p9.path.endswith("/") or "//" in p9.path:
+        return f"path={p9.path} is not possible: xen-9pfsd takes absolute paths only, not /, and no empty parts"
+    return ""
 
 
 def _wishes(spec: GuestSpec) -> Iterator[Wish]:

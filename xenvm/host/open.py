@@ -42,6 +42,8 @@ class Host:
     resident = False
     """Whether this process makes many guests: then what it knows of others is kept up to date by a watch, and a
     creation costs the same however many there are. Whoever lives long may set it."""
+    exclusive = False
+    """Whether all other commands wait as long as this process has it: who waits for a person closes it meanwhile."""
     _hyper: Hypervisor | None = None
     _store: Store | None = None
 
@@ -101,6 +103,12 @@ class Host:
         """Since when the state of a device is what it is, by the store's clock; None where nobody has noted it."""
         return None
 
+    def date(self) -> float:
+        """Seconds since 1970; a simulated world begins in 1970, and its clock stands still between commands."""
+        from time import time
+
+        return time()
+
     def close(self) -> None:
         """Releases what was opened."""
         if self._store is not None:
@@ -115,20 +123,21 @@ class Host:
         self.close()
 
 
-def open_host(choice: str | None = None) -> Host:
+def open_host(choice: str | None = None, tell: Callable[[str], object] = lambda _text: None) -> Host:
     """The host that is meant by `choice`, or else by $XENVM_HOST: ``xen``, ``sim`` or ``sim:FOLDER``.
 
-    Where neither says anything it is the Xen of this machine, or a simulated one where there is none. HostError.
+    Where neither says anything it is the Xen of this machine, or a simulated one where there is none. `tell` hears whom
+    a simulated one has to be waited for. HostError.
     """
     choice = choice or os.environ.get(VARIABLE) or ""
     kind, _, folder = choice.partition(":")
     if kind == "sim":
-        return _simulated(folder)
+        return _simulated(folder, "", tell)
     if choice not in ("", "xen"):
         raise HostError(f"{choice!r} names no host: there are xen, sim, sim:FOLDER and libvirt:URI")
     if choice == "xen" or under_xen():
         return Host()
-    return _simulated("", SIMULATED)
+    return _simulated("", SIMULATED, tell)
 
 
 def xl_conf(choice: str | None = None) -> tuple[str, bytes]:
@@ -154,7 +163,7 @@ def under_xen(root: str = "/") -> bool:
     return any(os.path.exists(root + sign) for sign in _SIGNS)
 
 
-def _simulated(folder: str, notice: str = "") -> Host:
+def _simulated(folder: str, notice: str, tell: Callable[[str], object]) -> Host:
     from xenvm.host.sim.host import open_world
 
-    return open_world(folder, notice)
+    return open_world(folder, notice, tell)

@@ -130,11 +130,11 @@ def _take_boot_files(image: Image, root: Path, root32: Path) -> None:
 
 def _make_initrds(image: Image, root: Path, tree: ModuleTree, root32: Path) -> None:
     busybox, busybox32 = root / "usr/bin/busybox", root32 / "usr/bin/busybox"
-    initrd.build("initrd-init", busybox, tree, suites.INITRD_MODULES, image.initrd)
-    guest = image.guests / "initrd.gz"
-    initrd.build("guest-init", busybox, tree, suites.GUEST_MODULES, guest)
+    initrd.build("initrd-init", busybox, tree, {"order": suites.INITRD_MODULES}, image.initrd)
+    guest, modules = image.guests / "initrd.gz", {"order": suites.GUEST_MODULES, "9p": suites.GUEST_MODULES_9P}
+    initrd.build("guest-init", busybox, tree, modules, guest)
     tree32 = ModuleTree.find(root32)
-    initrd.build("guest-init", busybox32, tree32, suites.GUEST_MODULES, image.guests / "initrd-32.gz")
+    initrd.build("guest-init", busybox32, tree32, modules, image.guests / "initrd-32.gz")
 
 
 def _seal(image: Image, progress: Progress) -> None:

@@ -57,6 +57,8 @@ DOM0_MODULES = (
 )  # fmt: skip
 
 GUEST_MODULES = ("xen_blkfront", "xen_netfront")
+#: Those that a guest loads only if it is to have a shared folder: each module costs every other guest time.
+GUEST_MODULES_9P = ("9pnet_xen", "9p")
 
 #: Documentation and the like, left out while unpacking.
 EXCLUDED = (

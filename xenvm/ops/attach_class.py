@@ -34,6 +34,7 @@ def attach_device(
     """
     if info.shutdown or info.dying:
         raise DomainError(f"domain {info.domid} has gone down: it can have no new device")
+    _start_server(host, make(max(devid, 0)))
     with guest_lock(host, info.domid, info.uuid):
         device = make(_next(host, info.domid, kind) if devid == CHOOSE else devid)
         host.store.transact(lambda tx: device_nodes(tx, device))
@@ -46,6 +47,15 @@ def attach_device(
                 error.add_note(trouble)
         raise
     return device
+
+
+def _start_server(host: Host, device: Device) -> None:
+    """Shared folders of this host have a daemon of Xen's own."""
+    if device.kind == "9pfs":
+        from xenvm.ops import folders
+
+        if folders.is_served(device):
+            folders.serve(host, device)
 
 
 def _next(host: Host, domid: Domid, kind: str) -> int:

@@ -7,7 +7,6 @@ to its end, with its nodes, loop devices and vifs.
 from __future__ import annotations
 
 import errno
-import time
 
 from xenbus.errors import StoreClosed, XenbusError
 from xenbus.request import Discard, Introduce, Write
@@ -282,7 +281,7 @@ class Creation:
     def _nodes(self, who: nodes.Identity, rings: nodes.Ports) -> Iterator[nodes.Node]:
         disks, nics = self.plumbing.disks(self.domid), self.plumbing.nics(self.domid)
         nics += self._others + self._wishes.devices(self.domid)
-        return nodes.guest_nodes(who, self.plan.spec, rings, f"{time.time():.2f}", disks, nics)
+        return nodes.guest_nodes(who, self.plan.spec, rings, f"{self.host.date():.2f}", disks, nics)
 
     def undo(self, error: BaseException) -> None:
         """Ends what was begun, whatever signals come; the error's notes say what became of it."""

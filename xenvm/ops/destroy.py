@@ -9,10 +9,10 @@ import errno
 
 from xenbus.errors import StoreTimeout
 from xenbus.operations import checked
-from xenbus.request import Discard, List, Write
+from xenbus.request import Discard, List, Read, Write
 from xenvm.errors import HypercallError, XenvmError
 from xenvm.ops.close import await_closed, discard_empty, empty, farewells, state_path
-from xenvm.ops.records import CONSOLES, belongings
+from xenvm.ops.records import CONSOLES, belongings, known
 from xenvm.ops.unplumb import unplumb
 
 TYPE_CHECKING = False
@@ -112,8 +112,11 @@ def _vm_path(host: Host, domid: Domid, uuid: str, recorded: str) -> str | None:
     named, _, own = recorded.rpartition("/")
     if named == "/vm" and len(own) == len(uuid) and own != uuid:
         return recorded
-    others = (info for info in host.hyper.domains() if info.domid != domid and info.uuid == uuid)
-    return None if any(others) else f"/vm/{uuid}"
+    vm = f"/vm/{uuid}"
+    others = [info.domid for info in host.hyper.domains() if info.domid != domid and info.uuid == uuid]
+    used = map(known, host.store.batch([Read(f"/local/domain/{other}/vm") for other in others])) if others else ()
+    # A predecessor that was set aside under another name has another; one that is just being made has none yet.
+    return None if any(not isinstance(path, bytes) or path == vm.encode() for path in used) else vm
 
 
 def _close_back_ends(

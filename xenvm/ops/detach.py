@@ -94,7 +94,10 @@ def _clear_away(host: Host, device: Record) -> None:
 
 
 def _remove_nodes(tx: Transaction, device: Record) -> list[Request]:
-    """Both ends and the record, and the directories that are empty without them."""
-    tx.batch_checked([Discard(path) for path in (device.frontend, device.backend, device.path)])
+    """Both ends and the record, and the directories that are empty without them.
+
+    The back end goes first: a program that hears of the front end's end before, as xen-9pfsd, writes a last state.
+    """
+    tx.batch_checked([Discard(path) for path in (device.backend, device.frontend, device.path)])
     guest, kind = parent(device.backend), parent(parent(device.backend))
     return discard_empty(tx, [parent(device.frontend), parent(device.path), guest, kind, parent(kind)])

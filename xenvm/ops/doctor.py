@@ -6,7 +6,6 @@ Every check is by itself: whatever one of them finds, the others are made.
 from __future__ import annotations
 
 from xenbus.errors import AccessDenied, XenbusError
-from xenbus.parse import parse_domid
 from xenbus.request import Read
 from xenvm.errors import ConfigError, XenvmError
 from xenvm.host.plumbing.survey import FAIL, OK, WARN, Finding
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from xenvm.guest.spec import GuestSpec
     from xenvm.host.open import Host
+    from xenvm.ops.gc_rules import Finding as Leftover
 
 PACKAGES = {"click": "the command line", "fdt": "device trees of guests", "pyxs": "connections to the store"}
 _LITTLE_KIB = 64 * 1024
@@ -112,27 +112,36 @@ def _store(host: Host, names: tuple[str, ...]) -> Iterator[Finding]:
         yield Finding("store", WARN, sentence, "/usr/lib/xen-*/bin/xen-init-dom0")
 
 
+_CHECKS = {"nodes": "stale nodes", "domain": "guest", "backend": "back end", "loop": "loop device"}
+_MOST_OF_A_KIND = 10
+
+
 def _guests(host: Host) -> Iterator[Finding]:
-    """What dead guests have left, and guests that nobody has cleared away."""
-    infos = {int(info.domid): info for info in host.hyper.domains()}
-    for domid, info in infos.items():
-        if info.dying:
-            held = f"domain {domid} is dead, and {info.tot_pages * 4} KiB of it are held by other domains"
-            yield Finding("zombie", WARN, held, "`xenvm gc` shows who may map its pages: end that")
-        elif info.shutdown and domid:
+    """What dead guests have left, and guests that nobody has cleared away: what gc finds at its first look."""
+    from xenvm.ops.gc_rules import findings
+    from xenvm.ops.gc_scene import scene
+
+    seen = scene(host)
+    left = [finding for finding in findings(seen) if finding.kind != "lock"]  # a lock that is free hinders nobody
+    named = {finding.id for finding in left}
+    for domid, domain in seen.living.items():
+        if domain.info.shutdown and not domain.info.dying and domid and f"domain:{domid}" not in named:
             sentence = f"domain {domid} has shut down, and still has its memory and devices"
             yield Finding("guest", WARN, sentence, f"xenvm destroy {domid}")
-    stale = sorted(_named(host, "/local/domain") | _named(host, "/libxl"), key=int)
-    left = [domid for domid in stale if int(domid) not in infos]
-    if left:
-        sentence = f"the store has nodes of domains that are gone: {', '.join(left[:20])}"
-        yield Finding("stale nodes", WARN, sentence, "xenvm gc --remove nodes")
-    else:
-        yield Finding("guests", OK, f"{len(infos) - 1} guests, and nothing is left of others")
+    for kind in dict.fromkeys(finding.kind for finding in left):
+        yield from _of_a_kind(kind, [finding for finding in left if finding.kind == kind])
+    if not left:
+        yield Finding("guests", OK, f"{len(seen.living) - 1} guests, and nothing is left of others")
 
 
-def _named(host: Host, top: str) -> set[str]:
-    return {name for name in host.store.list_or_empty(top) if parse_domid(name) is not None}
+def _of_a_kind(kind: str, left: list[Leftover]) -> Iterator[Finding]:
+    check = _CHECKS.get(kind, kind)
+    for finding in left[:_MOST_OF_A_KIND]:
+        fix = "`xenvm gc` shows who may map its pages: end that" if kind == "zombie" else finding.remedy
+        yield Finding(check, WARN, finding.sentence, fix or "`xenvm gc` tells what can be done")
+    if len(left) > _MOST_OF_A_KIND:
+        sentence = f"and {len(left) - _MOST_OF_A_KIND} more of the kind {kind}"
+        yield Finding(check, WARN, sentence, f"xenvm gc --remove {kind}")
 
 
 def needs(

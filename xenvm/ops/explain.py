@@ -6,7 +6,17 @@ Devices are found by the toolstack's records; what the guest says of its ends is
 from __future__ import annotations
 
 from xenbus import bus
-from xenbus.diagnosis import CRASHED, DOWN, DYING, PAUSED, RUNNING, ConsoleFacts, Diagnosis, diagnose_console, stopped
+from xenbus.diagnosis import (
+    CRASHED,
+    DOWN,
+    DYING,
+    PAUSED,
+    RUNNING,
+    ConsoleFacts,
+    Diagnosis,
+    diagnose_console,
+    diagnose_guest,
+)
 from xenbus.parse import parse_decimal, parse_state, parse_text, shown
 from xenbus.request import Read
 from xenbus.value import Value
@@ -26,6 +36,9 @@ if TYPE_CHECKING:
 
 _EVERY_SECONDS = 1.0
 _GONE = "gone"
+_SHUTDOWN = "control/shutdown"
+_REQUESTS = (b"poweroff", b"halt", b"reboot", b"suspend", b"crash")
+"""What can be asked for there; a guest may have written anything else."""
 _CRASHES = (3, 4)
 """Shutdown codes of guests that have not gone down by themselves: crash and watchdog."""
 _CALLED = {"vbd": "disk", "vif": "vif", "console": "console", "vuart": "vuart"}
@@ -66,12 +79,14 @@ class Guest(Value):
     reason: str
     """Why it has shut down; empty if it has not."""
     age: float | None
-    """Seconds since it was built, by the wall clock, None where nobody has noted it."""
+    """Seconds since it was built, by the host's clock, None where nobody has noted it."""
+    request: str = ""
+    """What control/shutdown asks of it, quoted, as long as it has not taken that."""
 
     @property
-    def sentence(self) -> str:
-        """Why it does nothing; empty if it runs."""
-        return stopped(self.name, self.life)
+    def diagnosis(self) -> Diagnosis:
+        """What is missing of the guest itself, and who must take that step."""
+        return diagnose_guest(self.name, self.life, self.request)
 
 
 class Look(Value):
@@ -85,8 +100,7 @@ class Look(Value):
     @property
     def well(self) -> bool:
         """Whether nothing is missing."""
-        runs = self.guest.life == RUNNING
-        return runs and all(device.diagnosis.well for device in self.devices)
+        return self.guest.diagnosis.well and all(device.diagnosis.well for device in self.devices)
 
 
 def life_of(info: DomainInfo) -> str:
@@ -114,21 +128,21 @@ def look(host: Host, info: DomainInfo, device: str | None = None, since: Mapping
 
 def _guest(host: Host, info: DomainInfo) -> Guest:
     home = f"/local/domain/{info.domid}"
-    vm = parse_text(host.store.read_or_none(f"{home}/vm")) or ""
+    vm, request = map(known, host.store.batch([Read(f"{home}/vm"), Read(f"{home}/{_SHUTDOWN}")]))
+    vm = (parse_text(vm) if isinstance(vm, bytes) else None) or ""
     start = host.store.read_or_none(f"{vm}/start_time") if vm.startswith("/vm/") else None
     name = names(host, [info.domid])[info.domid]
     code = info.shutdown_code
     reason = ""
     if info.shutdown and code is not None:
         reason = SHUTDOWN_REASONS[code] if code < len(SHUTDOWN_REASONS) else str(code)
-    return Guest(info.domid, name or str(info.domid), life_of(info), reason, _age(start))
+    asked = shown(request) if request in _REQUESTS else ""
+    return Guest(info.domid, name or str(info.domid), life_of(info), reason, _age(host, start), asked)
 
 
-def _age(start: bytes | None) -> float | None:
-    import time
-
+def _age(host: Host, start: bytes | None) -> float | None:
     seconds = parse_decimal((start or b"").partition(b".")[0])
-    return None if seconds is None else max(0.0, time.time() - seconds)
+    return None if seconds is None else max(0.0, host.date() - seconds)
 
 
 def fits(record: Record, device: str) -> bool:
@@ -212,7 +226,14 @@ def _followed(last: Look) -> list[str]:
     """What a change of the store can be seen by."""
     ends = [end.path for device in last.devices for end in (device.front, device.back) if end is not None]
     status = [f"{device.back.path}/hotplug-status" for device in last.devices if device.back is not None]
-    return [f"{path}/state" for path in ends] + status + [f"/libxl/{last.guest.domid}/device"]
+    return (
+        [f"{path}/state" for path in ends]
+        + status
+        + [
+            f"/libxl/{last.guest.domid}/device",
+            f"/local/domain/{last.guest.domid}/{_SHUTDOWN}",
+        ]
+    )
 
 
 def _timed(last: Look, current: Look, since: dict[str, float]) -> Look:
@@ -236,4 +257,4 @@ def _essence(found: Look) -> object:
         (device.name, device.diagnosis, *((end.state, end.there) for end in (device.front, device.back) if end))
         for device in found.devices
     ]
-    return found.guest.life, ends
+    return found.guest.life, found.guest.request, ends

@@ -23,18 +23,18 @@ _BACK_ERROR = (
     "/local/domain/{record.backend_domid}/error/backend/{record.back_kind}/{record.domid}/{record.devid}/error"
 )
 _AWAKE = "/local/domain/{record.domid}/control/feature-poweroff"
+_PORTS = ("event-channel", "queue-0/event-channel")
 _RINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "vbd": {
         "ring-ref": ("ring-ref", "ring-ref0", "queue-0/ring-ref", "queue-0/ring-ref0"),
-        "event-channel": ("event-channel", "queue-0/event-channel"),
+        "event-channel": _PORTS,
     },
     "vif": {
         "tx-ring-ref": ("tx-ring-ref", "queue-0/tx-ring-ref"),
         "rx-ring-ref": ("rx-ring-ref", "queue-0/rx-ring-ref"),
-        "event-channel": (
-            *("event-channel", "queue-0/event-channel"),
-            *("event-channel-tx", "queue-0/event-channel-tx"),
-        ),
+        "event-channel-tx": (*_PORTS, "event-channel-tx", "queue-0/event-channel-tx"),
+        "event-channel-rx": (*_PORTS, "event-channel-rx", "queue-0/event-channel-rx"),
+        "request-rx-copy": ("request-rx-copy",),
     },
 }
 """Where front ends tell of their rings: any of these nodes will do."""
@@ -90,12 +90,18 @@ def _text(untrusted: bytes | None) -> str:
 
 
 def _missing(kind: str, found: Found) -> tuple[str, ...]:
+    """The names that a front end has not told; one event channel serves both rings unless there are two."""
     rings = _RINGS.get(kind, {})
-    return tuple(
-        name
-        for name, places in rings.items()
-        if all(parse_word(found[f"{_FRONT}/{place}"]) is None for place in places)
-    )
+    names = [name for name, places in rings.items() if not any(_told(found, place) for place in places)]
+    if {"event-channel-tx", "event-channel-rx"} <= set(names):
+        names = ["event-channel" if name == "event-channel-tx" else name for name in names]
+        names.remove("event-channel-rx")
+    return tuple(names)
+
+
+def _told(found: Found, place: str) -> bool:
+    value = found[f"{_FRONT}/{place}"]
+    return parse_bool(value) if place == "request-rx-copy" else parse_word(value) is not None
 
 
 def _awaited(record: Record, found: Found) -> str:

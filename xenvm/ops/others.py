@@ -25,6 +25,11 @@ def other_devices(host: Host, domid: Domid, spec: GuestSpec) -> list[Device]:
     from xenvm.ops.names import find
 
     devices = class_nodes.other_devices(domid, spec, lambda who: DOM0 if who == "0" else find(host, who).domid)
+    if spec.p9s:
+        from xenvm.ops import folders
+
+        if any(map(folders.is_served, devices)):
+            folders.start_if_missing(host)
     if any((device.back_kind or device.kind) in SERVED and device.backend_domid == DOM0 for device in devices):
         from xenvm.ops.serving import start_if_missing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenvm.errors import DomainError
-from xenvm.guest.blueprint import settled
+from xenvm.guest.blueprint import located, settled
 from xenvm.ops import memo as memos
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ def replace_config(host: Host, info: DomainInfo, spec: GuestSpec) -> None:
         raise DomainError(f"domain {info.domid} was not created by xenvm: whoever did makes it again")
     before = {nic.devid: nic for nic in memos.current(host, info, memo).nics}
     nics = tuple(_with_mac(nic, before.get(nic.devid)) for nic in spec.nics)
-    kept = settled(spec.replace(nics=nics, uuid=info.uuid, name=memo.spec.name))
+    kept = located(settled(spec.replace(nics=nics, uuid=info.uuid, name=memo.spec.name)))
     memos.write(host, info.domid, info.uuid, memo.replace(spec=kept, updated=True))
 
 

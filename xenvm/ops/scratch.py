@@ -15,10 +15,11 @@ from xenvm.host.plumbing.bridge import BridgePort
 from xenvm.host.plumbing.userdata import UserData
 from xenvm.host.sim.host import SimHost
 from xenvm.host.sim.machine import Machine
-from xenvm.host.sim.plumbing import Block, Bridge, Scripts, UserDatas
+from xenvm.host.sim.plumbing import Block, Bridge, P9Daemon, Scripts, UserDatas
 from xenvm.host.sim.world import World
 from xenvm.host.storetrace import traced
 from xenvm.host.trace import Tracer
+from xenvm.ops import folders
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Self
 
+    from xenbus.client import Store
     from xenbus.request import Request
     from xenvm.host.plumbing.block import BlockTarget, OtherDisk
     from xenvm.host.plumbing.scripts import HotplugDevice
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 LOOP, LOOP_NUMBER = "(a loop device)", "(its number)"
 """What stands for a file's loop device, and for its device number: both are chosen at run time."""
 TERMINAL = "(a terminal)"
+PROCESS = "(its process)"
+"""What stands for the number of a process."""
 
 
 class Noted(Value):
@@ -64,6 +68,7 @@ class Scratch(SimHost):
         world.store = traced(world.store, self._note)
         plumbing = world.plumbing
         plumbing.block, plumbing.bridge = _Block(self._done), _Bridge(self._done, world.clock)
+        plumbing.p9daemon = _P9Daemon(self._done, world.peer_client())
         plumbing.scripts, plumbing.userdata = _Scripts(self._done), _UserDatas(self._done)
 
     def __enter__(self) -> Self:
@@ -133,7 +138,7 @@ class _Answers(_Silent):
         for domid in new:
             self._known.add(domid)
             self._store.batch([Write(f"/local/domain/{domid}/console/tty", TERMINAL)])
-            back_ends = (f"backend/{kind}/{domid}" for kind in ("vbd", "vif"))
+            back_ends = (f"backend/{kind}/{domid}" for kind in self._store.list_or_empty("backend"))
             devices = (f"{path}/{devid}" for path in back_ends for devid in self._store.list_or_empty(path))
             self._store.batch([Write(f"{device}/state", "2") for device in devices])
         return bool(new)
@@ -179,6 +184,31 @@ class _Bridge(Bridge):
         name = self.find_bridge(bridge, device)
         self._done("put a vif onto its bridge", {"interface": port.interface, "bridge": name})
         return port
+
+
+class _P9Daemon(P9Daemon):
+    """The daemon of shared folders, which a creation starts unless it runs."""
+
+    def __init__(self, done: Note, store: Store) -> None:
+        self._done, self._store = done, store
+
+    def find(self, release: tuple[int, int]) -> str:
+        """Whoever wants to know asks the host itself."""
+        return self.NAME
+
+    def start(self, program: str) -> _Daemon:
+        """See P9Daemon."""
+        self._done("start a daemon unless it runs", {"program": program})
+        self._store.batch([Write(f"{folders.HOME}/state", "running")])
+        return _Daemon()
+
+
+class _Daemon:
+    pid = PROCESS
+
+    def ended(self) -> bool:
+        """It lasts."""
+        return False
 
 
 class _Scripts(Scripts):

@@ -1,4 +1,4 @@
-"""The process that serves what no kernel and no daemon of Xen's serves: channels and shared folders; one for a host.
+"""The process that serves what no kernel and no daemon of Xen's serves: channels; one for a host.
 
 It is started with the first guest that has such devices, or by an administrator, and then stays.
 """

@@ -39,6 +39,10 @@ class Special(Wishes):
         self._check_scheduling(pool)
         self._find_labels()
         self._check_store()
+        if self._spec.p9s:
+            from xenvm.ops import folders
+
+            folders.check(self._host, self._spec)
 
     def _check_scheduling(self, pool: int) -> None:
         wanted = [key for key in _FOR if getattr(self._spec.scheduling, key) is not None]

@@ -6,7 +6,7 @@ from xenbus import request as ask
 from xenbus.value import Value
 from xenvm.host import hyper
 from xenvm.ops.create import CREATING
-from xenvm.ops.scratch import LOOP, LOOP_NUMBER
+from xenvm.ops.scratch import LOOP, LOOP_NUMBER, PROCESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 HYPERCALL, STORE, HOST = "hypercall", "store", "host"
 """The kinds of steps."""
 
-_AT_RUN_TIME = {LOOP: "the path of a free loop device", LOOP_NUMBER: "the number of that loop device, major:minor"}
+_AT_RUN_TIME = {
+    LOOP: "the path of a free loop device",
+    LOOP_NUMBER: "the number of that loop device, major:minor",
+    PROCESS: "the number of the daemon's process",
+}
 _PARAMS = {
     getattr(hyper, name): name.removeprefix("PARAM_").lower() for name in dir(hyper) if name.startswith("PARAM_")
 }

@@ -10,7 +10,7 @@ from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import IO, NoReturn
 
     from xenvm.host.open import Host
@@ -85,8 +85,8 @@ class Commands:
 
         kept = hosts.open_host, run.leave, run.chosen_host, run.debug
 
-        def open_host(choice: str | None = None) -> Host:
-            return kept[0](choice) if choice else self._host.host
+        def open_host(choice: str | None = None, tell: Callable[[str], object] = run.say) -> Host:
+            return kept[0](choice, tell) if choice else self._host.host
 
         hosts.open_host, run.leave = open_host, _leave
         try:

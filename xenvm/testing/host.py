@@ -10,6 +10,7 @@ from xenvm.guest.load import load_text
 from xenvm.host.sim.choice import Choice
 from xenvm.host.sim.folder import WorldFolder
 from xenvm.host.sim.host import SimHost
+from xenvm.host.sim.image_file import arm64_image
 from xenvm.host.trace import Tracer
 from xenvm.testing.guest import Guest
 from xenvm.testing.left import differences, traces
@@ -127,7 +128,7 @@ class XenHost:
         path = os.path.join(self.folder, "Image")
         if not os.path.exists(path):
             with open(path, "wb") as file:
-                file.write(_header(1 << 16) + bytes((1 << 16) - 64))
+                file.write(arm64_image())
         return path
 
     def _text(self, name: str, disks: int, vifs: int, behaviour: str, settings: dict[str, Any]) -> str:
@@ -294,10 +295,3 @@ def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _header(size: int) -> bytes:
-    """The first 64 bytes of an arm64 Image (Linux' Documentation/arch/arm64/booting.rst)."""
-    head = bytearray(64)
-    head[0:4], head[16:24], head[56:60] = b"\x08\x00\x00\x14", size.to_bytes(8, "little"), b"ARM\x64"
-    return bytes(head)

@@ -129,6 +129,26 @@ def test_invalid(folder: Path, xenvm: Xenvm, settings: dict[str, object], says: 
     assert (code, fields["verdict"]) == (INVALID, "invalid") and says in fields["reasons"][0] in err
 
 
+def test_each_thing_that_is_wrong_has_its_place(folder: Path, xenvm: Xenvm) -> None:
+    path = config(folder, memory="much", vcpus="some")
+    code, fields, err = planned(xenvm, path, 'maxvcpus="none"')
+    places = [(each["source"], each["line"] > 0, each["column"] > 0) for each in fields["findings"]]
+    assert code == INVALID and len(places) == 3, fields
+    assert places[:2] == [(path, True, True)] * 2 and places[2][0] != path
+    assert [each["key"] for each in fields["findings"]] == ["memory", "vcpus", "maxvcpus"]
+    assert err == "".join(f"{'xenvm: ' * (not n)}{reason}\n" for n, reason in enumerate(fields["reasons"]))
+    assert all(map(str.endswith, fields["reasons"], [each["message"] for each in fields["findings"]]))
+
+
+def test_what_has_no_place(folder: Path, xenvm: Xenvm) -> None:
+    (found,) = planned(xenvm, config(folder, kernel="/no/such"))[1]["findings"]
+    assert (found["source"], found["line"], found["message"]) == ("/no/such", 0, "no such file or directory")
+    (found,) = planned(xenvm, config(folder, gic_version="v2"))[1]["findings"]
+    assert (found["source"], found["line"]) == ("", 0) and "no such controller" in found["message"]
+    (found,) = planned(xenvm, "/no/such.cfg")[1]["findings"]
+    assert (found["source"], found["severity"]) == ("/no/such.cfg", "error")
+
+
 def test_a_host_that_is_not_here(folder: Path, xenvm: Xenvm) -> None:
     path = config(folder, kernel="/no/such/Image", ramdisk="/no/such/initrd", disk=["/no/such.img,raw,xvda,rw"])
     code, out, err = xenvm("plan", "--xen", "4.17", "--gic", "v2", path)

@@ -97,9 +97,31 @@ def test_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "dup2", lambda source, target: sent.append((source, target)))
     assert run.run(raising(monkeypatch, BrokenPipeError()), {}) == 0
-    ((null, target),) = sent
+    ((_null, target),) = sent
     assert target == 1
-    os.close(null)
+
+
+def test_an_answer_is_given_though_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(os, "dup2", lambda source, target: sent.append(target))
+    with run.Answer():
+        raise BrokenPipeError
+    with pytest.raises(ValueError), run.Answer():
+        raise ValueError
+    assert sent == [1]
+
+
+def test_nobody_who_reads_complaints_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+
+    class Closed:
+        def write(self, text: str) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(os, "dup2", lambda source, target: sent.append(target))
+    monkeypatch.setattr(sys, "stderr", Closed())
+    assert run.run(raising(monkeypatch, errors.DomainExists("x")), {}) == 4
+    assert sent == [2]
 
 
 def test_leaving_flushes(monkeypatch: pytest.MonkeyPatch) -> None:

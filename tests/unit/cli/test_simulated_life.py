@@ -53,6 +53,22 @@ def test_reboot_and_crash(folder: Path, xenvm: Xenvm) -> None:
     ]
 
 
+def test_a_reboot_from_another_folder(folder: Path, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "g.cfg").write_text(config_text("Image", None, "disk.img", {}))
+    (folder / "more.img").write_bytes(bytes(1 << 16))
+    monkeypatch.chdir(folder)
+    assert xenvm("create", "-q", "g.cfg")[0] == 0
+    assert xenvm("block-attach", "g", "more.img,raw,xvdb,rw")[0] == 0
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    assert xenvm("reboot", "-w", "g")[0] == 0
+    assert listed(xenvm) == {"g": 2}
+    assert {device["params"] for device in json.loads(xenvm("block-list", "--json", "g")[1])["devices"]} == {
+        str(folder / "disk.img"),
+        str(folder / "more.img"),
+    }
+
+
 def test_nobody_watches(folder: Path, xenvm: Xenvm) -> None:
     assert xenvm("create", "-q", "-e", str(folder / "g.cfg"))[0] == 0
     assert xenvm("shutdown", "-w", "g")[0] == 0

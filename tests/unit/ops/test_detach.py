@@ -94,7 +94,7 @@ def test_the_order(guest: FakeHost, force: bool) -> None:
         *([f"RM {front}"] if force else []),
         f"WRITE {back}/online",
         f"WRITE {back}/state",
-        *(f"RM {path}" for path in (front, back, f"{own}/51712", f"{FRONT}/vbd", own)),
+        *(f"RM {path}" for path in (back, front, f"{own}/51712", f"{FRONT}/vbd", own)),
         *(f"RM {path}" for path in (f"{BACKENDS}/vbd/1", f"{BACKENDS}/vbd")),
     ]
 

@@ -11,11 +11,13 @@ import pytest
 from tests.support.peerworld import PeerWorld
 from xenbus.errors import AccessDenied, NoStore, StoreClosed
 from xenvm.errors import HostError, HypercallError
+from xenvm.host.hyper import CreateRequest
 from xenvm.host.open import Host
 from xenvm.host.plumbing.survey import FAIL, OK, WARN, Finding
 from xenvm.host.sim.machine import DEFAULT
 from xenvm.host.sim.world import World
-from xenvm.ops import doctor
+from xenvm.ops import doctor, gc
+from xenvm.ops.gc_scene import BACK_ENDS
 from xenvm.types import Domid
 
 
@@ -61,6 +63,42 @@ def test_a_zombie(peers: PeerWorld) -> None:
     peers.world.hyper.destroy(domid)
     held = [finding for finding in doctor.examine(peers.host) if finding.check == "zombie"]
     assert [finding.sentence.startswith(f"domain {domid} is dead, and ") for finding in held] == [True]
+
+
+UUID = "99999999-2222-3333-4444-555555555555"
+
+
+def test_what_gc_finds_is_named_with_what_removes_it(peers: PeerWorld) -> None:
+    peers.world.hyper.create(CreateRequest(UUID, 1))
+    store = peers.world.store
+    for path in (f"{BACK_ENDS}/vbd/77/51712/params", "/libxl/78/x", "/local/domain/79/name", f"/vm/{UUID[:-1]}4/uuid"):
+        store.write(path, "1")
+    store.mkdir(f"{BACK_ENDS}/vif/80")
+    found = {finding.sentence: (finding.check, finding.fix) for finding in doctor.examine(peers.host)}
+    said = "domain 1 has never run and has no name in the store: whoever created it did not end it"
+    assert found[said] == ("guest", "xenvm destroy 1")
+    said = f"{BACK_ENDS}/vbd/77/51712 is the back end of a domain that does not exist"
+    assert found[said] == ("back end", "xenvm gc --remove backend:vbd/77/51712")
+    stale = {fix.rpartition(":")[2] for check, fix in found.values() if check == "stale nodes"}
+    assert stale == {"/libxl/78", "/local/domain/79", f"/vm/{UUID[:-1]}4", f"{BACK_ENDS}/vif/80"}
+
+
+def test_all_that_gc_finds_is_in_doctor_s_words(peers: PeerWorld) -> None:
+    domid = peers.create("g", disks=1, vifs=1)
+    peers.world.store.write(f"{BACK_ENDS}/vif/{domid}/0/online", "0")
+    peers.world.store.write(f"/libxl/{domid}/device/vbd/51712/attaching", "1 99")
+    peers.world.store.write(f"{BACK_ENDS}/vbd/77/51712/params", "1")
+    told = bad(doctor.examine(peers.host))
+    left = gc.find(peers.host)
+    assert len(left) == 3 and {finding.sentence for finding in left} <= {sentence for _, sentence in told}
+
+
+def test_many_leftovers_are_counted(peers: PeerWorld) -> None:
+    for domid in range(100, 125):
+        peers.world.store.write(f"/libxl/{domid}/x", "")
+    stale = [finding for finding in doctor.examine(peers.host) if finding.check == "stale nodes"]
+    assert len(stale) == 11
+    assert (stale[-1].sentence, stale[-1].fix) == ("and 15 more of the kind nodes", "xenvm gc --remove nodes")
 
 
 def test_little_memory(tmp_path: Path) -> None:

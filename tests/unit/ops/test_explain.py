@@ -12,8 +12,9 @@ import pytest
 from tests.support.peerworld import PeerWorld
 from xenbus.diagnosis import BACK_END, GUEST, HOST, NOBODY, TOOLSTACK
 from xenvm.errors import DeviceError
+from xenvm.host.sim import faults
 from xenvm.host.sim.behaviour import _WORDS
-from xenvm.host.sim.faults import FAILING, MISSING, SLOW, STUCK
+from xenvm.host.sim.faults import FAILING, MISSING, SERVICES, SLOW, STUCK, Faults
 from xenvm.ops import explain
 from xenvm.ops.create import Options, create
 from xenvm.ops.destroy import destroy
@@ -77,12 +78,23 @@ def _usual(peers: PeerWorld, words: str = "normal") -> None:
 def _ignored(peers: PeerWorld) -> None:
     _usual(peers, "ignore-detach")
     ask_away(peers)
+    ask_away(peers, "vif")
 
 
 def _held(peers: PeerWorld) -> None:
     _usual(peers)
     peers.world.faults.services["vif"] = STUCK
     ask_away(peers, "vif")
+
+
+def _held_and_missing(peers: PeerWorld) -> None:
+    _held(peers)
+    peers.world.faults.services["vif"] = MISSING
+
+
+def _removed_and_missing(peers: PeerWorld) -> None:
+    _held_and_missing(peers)
+    peers.world.store.remove(f"{FRONT}/vif/0")
 
 
 def _no_bridge(peers: PeerWorld) -> None:
@@ -194,6 +206,13 @@ FAULTS: dict[str, tuple[Callable[[PeerWorld], None], str, str, str]] = {
         "ring-ref, event-channel missing: the guest has not told of its rings; back end:"
         " '22 /local/domain/1/device/vbd/51712 has no sensible reference to a ring'",
     ),
+    "no-rings, vif": (
+        lambda peers: _usual(peers, "no-rings"),
+        VIF,
+        GUEST,
+        "tx-ring-ref, rx-ring-ref, event-channel, request-rx-copy missing: the guest has not told of its rings;"
+        " back end: '22 /local/domain/1/device/vif/0 does not ask for copying'",
+    ),
     "no-rings, back end slow": (
         lambda peers: _rings_withheld(peers),
         DISK,
@@ -268,6 +287,20 @@ FAULTS: dict[str, tuple[Callable[[PeerWorld], None], str, str, str]] = {
         BACK_END,
         "front end has let go, and the back end has to close: see the kernel's log of its domain",
     ),
+    "vif missing, detach": (
+        _held_and_missing,
+        VIF,
+        HOST,
+        "back end cannot close: no back end for vif runs on this simulated host;"
+        " `xenvm network-detach g 0 --force` takes the device away all the same",
+    ),
+    "vif missing, detach, front end gone": (
+        _removed_and_missing,
+        VIF,
+        HOST,
+        "back end cannot close: no back end for vif runs on this simulated host;"
+        " `xenvm network-detach g 0 --force` takes the device away all the same",
+    ),
     "vbd failing": (
         lambda peers: paused_start(peers, "vbd", FAILING),
         DISK,
@@ -313,10 +346,107 @@ def test_every_fault_has_its_sentence(peers: PeerWorld, fault: str) -> None:
     assert found.well == (who == NOBODY)
 
 
+CONNECTED = ("connected", "connected", "console")
+MATRIX: dict[str, tuple[Callable[[PeerWorld], None], tuple[str, str, str]]] = {
+    # Of guests, and what is said of the disk, the vif and the console.
+    "normal": (_usual, CONNECTED),
+    "slow": (lambda peers: _usual(peers, "slow"), ("front-not-started", "front-not-started", "console")),
+    "dead": (lambda peers: _usual(peers, "dead"), ("front-not-started", "front-not-started", "console")),
+    "crash": (lambda peers: _usual(peers, "crash"), ("domain-down", "domain-down", "domain-down")),
+    "ignore-shutdown": (_asked_to_shut_down, CONNECTED),
+    "ignore-detach": (_ignored, ("detach-ignored", "detach-ignored", "console")),
+    "no-vbd": (lambda peers: _usual(peers, "no-vbd"), ("no-driver", "connected", "console")),
+    "no-vif": (lambda peers: _usual(peers, "no-vif"), ("connected", "no-driver", "console")),
+    "no-rings": (lambda peers: _usual(peers, "no-rings"), ("ring-missing", "ring-missing", "console")),
+    "hostile": (lambda peers: _usual(peers, "hostile"), ("front-senseless", "front-senseless", "console")),
+    # Of services.
+    "vbd missing": (lambda peers: paused_start(peers, "vbd", MISSING), ("back-stopped", "connected", "console")),
+    "vbd stuck": (lambda peers: paused_start(peers, "vbd", STUCK), ("back-connect", "connected", "console")),
+    "vbd slow": (lambda peers: paused_start(peers, "vbd", SLOW), ("back-connect", "connected", "console")),
+    "vbd failing": (lambda peers: paused_start(peers, "vbd", FAILING), ("back-failed", "connected", "console")),
+    "vif missing": (lambda peers: paused_start(peers, "vif", MISSING), ("connected", "back-stopped", "console")),
+    "vif stuck": (lambda peers: paused_start(peers, "vif", STUCK), ("connected", "back-connect", "console")),
+    "vif slow": (lambda peers: paused_start(peers, "vif", SLOW), ("connected", "back-connect", "console")),
+    "vif failing": (lambda peers: paused_start(peers, "vif", FAILING), ("connected", "back-failed", "console")),
+    "console missing": (_service_gone("console"), ("connected", "connected", "console-daemon")),
+    # Of bridges.
+    "bridges": (_no_bridge, ("connected", "source", "console")),
+}
+"""Every class of faults that the simulator has x every kind of device."""
+OF_THE_GUEST = {"crash": "domain-down", "ignore-shutdown": "shutdown-untaken"}
+"""What is said of the guest itself, if anything."""
+
+
+@pytest.mark.parametrize("fault", MATRIX)
+def test_every_fault_on_every_kind_of_device(peers: PeerWorld, fault: str) -> None:
+    prepare, codes = MATRIX[fault]
+    prepare(peers)
+    found = told(peers)
+    assert tuple(one(peers, device).diagnosis.code for device in (DISK, VIF, CONSOLE)) == codes
+    assert found.guest.diagnosis.code == OF_THE_GUEST.get(fault, "running")
+    assert found.well == (fault == "normal")
+
+
 def test_no_fault_is_left_out() -> None:
-    assert set(_WORDS) <= set(FAULTS)
-    for fault in (MISSING, STUCK, SLOW, FAILING):
-        assert f"vbd {fault}" in FAULTS
+    """Whoever adds a class of faults to the simulator finds it missing here."""
+    services = [f"{service} {fault}" for service, each in SERVICES.items() for fault in each]
+    others = set(vars(Faults())) - {"services"}
+    assert set(MATRIX) == {*_WORDS, *services, *others}
+    words = {value for name, value in vars(faults).items() if name.isupper() and isinstance(value, str)}
+    assert words == {fault for each in SERVICES.values() for fault in each}
+    assert {*_WORDS, *services} <= set(FAULTS) | {"vif stuck", "vif slow"}  # as with vbd, word for word
+
+
+def test_a_guest_that_does_not_shut_down(peers: PeerWorld) -> None:
+    _asked_to_shut_down(peers)
+    guest = told(peers).guest
+    assert (guest.diagnosis.who, guest.diagnosis.sentence) == (
+        GUEST,
+        "domain g is asked for 'poweroff' by control/shutdown, and the guest's kernel has not taken that;"
+        " see its console: `xenvm console g`; `xenvm destroy g` ends it anyway",
+    )
+    peers.write("/local/domain/1/control/shutdown", "")
+    assert told(peers).well
+
+
+def test_the_guest_s_age_is_of_the_host_s_clock(peers: PeerWorld) -> None:
+    _usual(peers)
+    before = told(peers).guest.age
+    peers.world.advance(50)
+    after = told(peers).guest.age
+    assert before is not None and before < 5 and after is not None and 50 <= after < 55
+
+
+def test_a_shutdown_that_is_asked_for_is_followed(peers: PeerWorld) -> None:
+    _usual(peers, "ignore-shutdown")
+    seen: list[Look] = []
+
+    def tell(found: Look) -> None:
+        seen.append(found)
+        if len(seen) == 1:
+            peers.world.store.write("/local/domain/1/control/shutdown", "reboot")
+
+    explain.follow(peers.host, find(peers.host, "g"), None, tell)
+    assert [look.guest.request for look in seen] == ["", "'reboot'"]
+
+
+@pytest.mark.parametrize(
+    ("told_of", "missing"),
+    [
+        (("event-channel-tx",), "event-channel-rx"),
+        (("queue-0/event-channel-tx", "queue-0/event-channel-rx"), ""),
+        (("event-channel",), ""),
+        ((), "event-channel"),
+    ],
+)
+def test_two_event_channels_of_a_vif(peers: PeerWorld, told_of: tuple[str, ...], missing: str) -> None:
+    _usual(peers)
+    peers.world.store.remove(f"{FRONT}/vif/0/event-channel")
+    for name in told_of:
+        peers.world.store.write(f"{FRONT}/vif/0/{name}", "7")
+    peers.world.store.write(f"{BACK}/vif/1/0/state", "2")
+    sentence = one(peers, VIF).diagnosis.sentence
+    assert sentence.startswith(f"{missing} missing: front end says 4 Connected" if missing else "front end is ready")
 
 
 def test_what_was_mended_gets_on(peers: PeerWorld) -> None:

@@ -88,6 +88,27 @@ def test_what_is_preserved_is_not_looked_at_again(world: FakeHost, here: Here) -
     assert Here(world).look() == [], "not by the next supervisor either"
 
 
+@pytest.mark.parametrize("action", ["destroy", "preserve", "restart", "rename-restart"])
+def test_a_death_while_no_supervisor_was_there(world: FakeHost, here: Here, action: str) -> None:
+    """The next one acts, and the one after that has nothing left to do."""
+    domid = world.create(on_crash=action, disk=None)
+    assert here.look() == []
+    del here
+    world.hyper.go_down(domid, CRASH)
+    assert Here(world).look()[0] == f"domain 1 has shut down, reason 3: {action}"
+    assert Here(world).look() == [] and not watching.notes()
+
+
+def test_a_successor_ends_before_the_one_that_was_set_aside(world: FakeHost, here: Here) -> None:
+    """They have one uuid, and each a /vm of its own."""
+    before = world.traces()
+    world.hyper.go_down(world.create(on_crash="rename-restart", disk=None), CRASH)
+    assert here.look()[-1] == "g is domain 2 now"
+    for domid in (Domid(2), Domid(1)):
+        assert destroy(world.host, domid, UUID) == []
+    assert world.traces() == before
+
+
 def test_a_suspended_guest_sleeps(world: FakeHost, here: Here) -> None:
     world.hyper.go_down(world.create(), SUSPEND)
     assert here.look() == []

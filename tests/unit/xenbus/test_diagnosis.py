@@ -9,6 +9,7 @@ import pytest
 
 from xenbus.bus import CLOSED, CLOSING, CONNECTED, INIT_WAIT, INITIALISED, INITIALISING, UNKNOWN
 from xenbus.diagnosis import (
+    BACK_END,
     CRASHED,
     DOWN,
     DYING,
@@ -24,6 +25,7 @@ from xenbus.diagnosis import (
     Facts,
     diagnose,
     diagnose_console,
+    diagnose_guest,
 )
 
 LIVES = (RUNNING, PAUSED, DOWN, CRASHED, DYING)
@@ -83,7 +85,7 @@ def test_no_rule_is_left_out() -> None:
 
 
 def test_the_guide_has_all_codes() -> None:
-    consoles = ("console", "console-daemon", "console-lost", "console-not-taken")
+    consoles = ("running", "shutdown-untaken", "console", "console-daemon", "console-lost", "console-not-taken")
     guide = (Path(__file__).resolve().parents[3] / "docs/trouble.md").read_text()
     assert [code for code in (*BY_CODE, *consoles) if f"`{code}`" not in guide] == []
 
@@ -124,6 +126,22 @@ def test_something_is_said_of_everything() -> None:
             GUEST,
             "ring-ref missing: the guest has not told of its rings; back end: '2 reading ring-ref'",
         ),
+        (
+            facts(CLOSED, CLOSED, kind="vif", missing=("request-rx-copy",), back_error="'95 does not ask for copying'"),
+            GUEST,
+            "request-rx-copy missing: the guest has not told of its rings; back end: '95 does not ask for copying'",
+        ),
+        (
+            facts(CLOSED, CLOSED, missing=("ring-ref",), back_error="'2 no such file'"),
+            BACK_END,
+            "back end has failed: '2 no such file'",
+        ),
+        (
+            facts(CLOSED, CLOSING, online=False, driver="blkback is not there"),
+            HOST,
+            "back end cannot close: blkback is not there; `xenvm block-detach g xvda --force` takes the device away"
+            " all the same",
+        ),
         (facts(life=DYING), TOOLSTACK, "domain g is dying: another domain still holds its pages,"
          " such as a back end that has not let go"),
     ],
@@ -146,6 +164,21 @@ def test_the_cause_comes_first(known: Facts, who: str, sentence: str) -> None:
 )  # fmt: skip
 def test_consoles(known: ConsoleFacts, expected: Diagnosis) -> None:
     assert diagnose_console(known) == expected
+
+
+@pytest.mark.parametrize(
+    ("life", "request_", "code", "who"),
+    [
+        (RUNNING, "", "running", NOBODY),
+        (RUNNING, "'reboot'", "shutdown-untaken", GUEST),
+        (PAUSED, "'reboot'", "paused", TOOLSTACK),
+        (CRASHED, "", "domain-down", TOOLSTACK),
+        (DYING, "", "domain-down", TOOLSTACK),
+    ],
+)
+def test_guests(life: str, request_: str, code: str, who: str) -> None:
+    found = diagnose_guest("g", life, request_)
+    assert (found.code, found.who, found.well) == (code, who, who == NOBODY)
 
 
 def test_a_console_that_nobody_has_taken() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from xenbus.errors import InvalidValue, NotFound
+import sys
+
+from xenbus.errors import InvalidValue, NotFound, StoreError
 from xenbus.path import parent
 from xenbus.request import Mkdir, Remove, SetPerms, Write
 from xenvm.cli.store.session import Verb
+from xenvm.errors import DomainError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +32,37 @@ def _mkdir(session: Session, paths: tuple[str, ...]) -> None:
     session.change(f"mkdir {' '.join(tops)}", [Mkdir(path) for path in tops])
 
 
-def _rm(session: Session, paths: tuple[str, ...], tidy: bool) -> None:
+def _rm(session: Session, paths: tuple[str, ...], tidy: bool, yes: bool) -> None:
     """Removes nodes with all below, and with `tidy` the empty nodes above that are left."""
     tops = [session.absolute(path) for path in paths]
     if tidy:
         tops = [_emptied(session, path) for path in tops]
-    session.change(f"rm {' '.join(tops)}", [Remove(path) for path in tops])
+    if session.asks is None and not yes:
+        _confirm(session, tops)
+    session.change(f"rm {' '.join(tops)}", [Remove(path) for path in tops], sure=yes)
+
+
+def _confirm(session: Session, paths: list[str]) -> None:
+    """Asks a terminal before what takes a guest or the host down; refuses it where nobody could answer."""
+    from xenvm.cli.store.danger import grave
+
+    session.must_be_live()
+    reasons = [reason for path in paths if (reason := grave(path, lambda domid: _lives(session, domid)))]
+    if not reasons:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise DomainError(f"{reasons[0]}: nothing was removed; `rm --yes` removes it without a question")
+    session.rest()
+    print(f"{'; '.join(reasons)}.\nGo on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise DomainError("nothing was changed")
+
+
+def _lives(session: Session, domid: int) -> bool:
+    try:
+        return domid == 0 or session.store.is_introduced(domid)
+    except StoreError:
+        return True  # Who is no domain 0 may not ask.
 
 
 def _emptied(session: Session, path: str) -> str:

@@ -7,13 +7,11 @@ import sys
 
 from xenbus.dump import from_text, restore, to_object
 from xenbus.errors import InvalidValue
-from xenbus.path import is_under
 from xenbus.tree import differences, walk
 from xenvm.cli.store.session import Verb, print_json, read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from xenbus.tree import Snapshot
     from xenvm.cli.store.session import Session
 
 
@@ -40,33 +38,25 @@ def _import(session: Session, file: str, path: str | None, no_perms: bool) -> No
         session.change(f"import {file}", requests)
 
 
-def _diff(session: Session, before: str, after: str | None, as_json: bool) -> int:
-    """Prints what changed between two snapshots, or since one; ends with 1 if anything did."""
-    from xenvm.cli.store import formats
+_NOW = (None, "-", "now")
 
-    if before == "-" and after in (None, "-"):
-        raise InvalidValue("diff takes a snapshot's file and another one, or - for the store as it is now")
-    files = [None if name in (None, "-") else from_text(read_file(name), name) for name in (before, after)]
-    old, new = (_now(session, other) if own is None else own for own, other in (files, files[::-1]))
+
+def _diff(session: Session, before: str, after: str | None, as_json: bool) -> int:
+    """Prints what changed between two files (snapshots, recordings), or since one; ends with 1 if anything did."""
+    from xenvm.cli.store import formats
+    from xenvm.cli.store.recorded import looks, read_recorded
+
+    both = (before, after)
+    if all(name in _NOW for name in both):
+        raise InvalidValue("diff takes the file of a snapshot or a recording, and another one, or `now`")
+    files = [None if name is None or name in _NOW else read_recorded(name) for name in both]
+    old, new = looks(files[0], files[1], session.eyes if None in files else None)
     changes = differences(old, new)
     if as_json:
         print_json({"changes": [formats.change_object(change) for change in changes]})
     else:
         sys.stdout.writelines(f"{line}\n" for change in changes for line in formats.difference(change))
     return 1 if changes else 0
-
-
-def _now(session: Session, other: Snapshot | None) -> Snapshot:
-    """The store as it is, at the places that the other snapshot covers."""
-    snapshot: Snapshot = {}
-    tops: list[str] = []
-    for path in other or ():
-        if not any(is_under(path, top) for top in tops):
-            tops.append(path)
-    for top in tops:
-        if session.eyes.read_or_none(top) is not None:
-            snapshot.update(walk(session.eyes, top, perms=True))
-    return snapshot
 
 
 export, import_, diff = Verb(_export), Verb(_import), Verb(_diff)

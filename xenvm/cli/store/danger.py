@@ -7,7 +7,7 @@ from xenbus.request import Mkdir, Remove, SetPerms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from xenbus.request import Request
 
@@ -42,6 +42,32 @@ def danger(request: Request) -> str | None:
     if names[:2] == ["local", "domain"] and len(names) > 3:
         return _in_home(path, names[2], names[3:], isinstance(request, SetPerms))
     return None
+
+
+def grave(path: str, lives: Callable[[int], bool]) -> str | None:
+    """Why a node should not be removed by a script that does not say that it means it; `lives` tells of domids.
+
+    Far less than `danger`: only what takes a living domain, or the whole host, down with it.
+    """
+    path = path if path.startswith("/") else f"/local/domain/0/{path}"
+    names = [name for name in path.split("/") if name]
+    if "/".join(names) in _ROOTS:
+        return f"{path} is what all domains of this host hang on"
+    match names:
+        case ["local", "domain", whose] | ["libxl", whose] if _lives(whose, lives):
+            return f"{path} is all that is known of domain {whose}, which lives"
+        case ["local", "domain", _, "backend"] | ["local", "domain", _, "backend", _]:
+            return f"{path} is what the back ends of many domains hang on"
+        case ["local", "domain", _, "backend", _, whose, *rest] if len(rest) < 2 and _lives(whose, lives):
+            return f"{path} is a back end of domain {whose}, which lives"
+        case ["local", "domain", whose, "device", *rest] if len(rest) < 3 and _lives(whose, lives):
+            return f"{path} is of the devices of domain {whose}, which lives"
+    return None
+
+
+def _lives(name: str, lives: Callable[[int], bool]) -> bool:
+    domid = parse_domid(name)
+    return domid is not None and lives(domid)
 
 
 def _is_domain(names: list[str]) -> bool:

@@ -39,6 +39,7 @@ class Lines:
 
     def __iter__(self) -> Iterator[str]:
         while True:
+            self._session.rest()
             try:
                 yield input(self.prompt())
             except KeyboardInterrupt:

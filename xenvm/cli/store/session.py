@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xenbus.request import Request
     from xenbus.transaction import Transaction
     from xenbus.undo import Journal
+    from xenvm.host.open import Host
 
     class Source(Protocol):
         """Where a connection comes from: this host, a socket, or a snapshot's file."""
@@ -82,12 +83,13 @@ class Session:
                 names.append(name)
         return "/" + "/".join(names)
 
-    def change(self, what: str, requests: Sequence[Request]) -> None:
-        """Does requests that change the store, all or none; asks before a dangerous one where somebody answers."""
+    def change(self, what: str, requests: Sequence[Request], sure: bool = False) -> None:
+        """Does requests that change the store, all or none; asks before a dangerous one where somebody answers, unless
+        who asked for it is `sure`."""
         if self.view is not None:
             raise DomainError(f"through the eyes of domain {self.view} one only looks: `as` alone ends that")
         self.must_be_live()
-        if self.asks is not None:
+        if self.asks is not None and not sure:
             from xenvm.cli.store.danger import dangers
 
             self.ask("; ".join(dangers(requests)))
@@ -119,7 +121,10 @@ class Session:
 
     def ask(self, reason: str) -> None:
         """Goes on only if there is no reason to ask, nobody to ask, or the answer is yes; else raises DomainError."""
-        if reason and self.asks is not None and not self.asks(reason):
+        if not reason or self.asks is None:
+            return
+        self.rest()
+        if not self.asks(reason):
             raise DomainError("nothing was changed")
 
     def drop(self) -> bool:
@@ -130,6 +135,12 @@ class Session:
         if self._source is not None:
             self._source.reconnect()
         return had
+
+    def rest(self) -> None:
+        """Lets others have a host that is for one command at a time, until the next use: for as long as one waits for
+        a person. An open transaction keeps it."""
+        if self.tx is None and getattr(self._source, "exclusive", False):
+            self.close()
 
     def close(self) -> None:
         """Ends the connection."""
@@ -182,16 +193,28 @@ class SocketSource:
 
 
 def opener(socket: str | None) -> Callable[[], Source]:
-    """What opens the store at a socket or a device, the snapshot in a file, or this host's store."""
-    if socket is not None and os.path.isfile(socket):
+    """What opens the store at a socket or a device, in a file (``FILE@SECONDS`` of a recording), or this host's."""
+    if socket is not None and (os.path.isfile(socket) or os.path.isfile(socket.rpartition("@")[0])):
         from xenvm.cli.store.recorded import RecordedSource
 
         return lambda: RecordedSource(socket)
     if socket is not None:
         return lambda: SocketSource(socket)
-    from xenvm.cli.run import open_host
+    return host_opener()
 
-    return open_host
+
+def host_opener() -> Callable[[], Host]:
+    """Opens this host, and says only once what there is to say of it."""
+    from xenvm.cli import run
+
+    opened = False
+
+    def again() -> Host:
+        nonlocal opened
+        host, opened = run.open_host(quietly=opened), True
+        return host
+
+    return again
 
 
 class Paint:

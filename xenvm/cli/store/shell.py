@@ -61,6 +61,13 @@ def _do(session: Session, text: str) -> int | None:
 
 def complete(session: Session, text: str) -> list[str]:
     """Live paths that begin with `text`; none where the store does not answer."""
+    try:
+        return _complete(session, text)
+    finally:
+        session.rest()
+
+
+def _complete(session: Session, text: str) -> list[str]:
     head, _, begin = text.rpartition("/")
     folder = session.absolute(head + "/" if text.startswith("/") and not head else head or ".")
     try:

@@ -114,7 +114,10 @@ def see_as(session: Session, domid: str | None) -> None:
     number = parse_domid(domid)
     if number is None:
         raise InvalidValue(f"{domid!r} is not a domid")
-    session.view, session.cwd = number, f"/local/domain/{number}"
+    home = f"/local/domain/{number}"
+    if session.own_eyes.read_or_none(home) is None:
+        run.say(f"domain {number} does not exist: this is what it would see")
+    session.view, session.cwd = number, home
 
 
 def undo(session: Session) -> None:

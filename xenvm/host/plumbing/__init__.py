@@ -51,6 +51,8 @@ if TYPE_CHECKING:
         @property
         def bootloader(self) -> Bootloaders: ...
         @property
+        def p9daemon(self) -> P9Daemon: ...
+        @property
         def leftovers(self) -> Leftovers: ...
         @property
         def processes(self) -> Processes: ...
@@ -105,6 +107,22 @@ if TYPE_CHECKING:
             restrict: bool,
             user: str | None,
         ) -> Choice: ...
+
+    class P9Daemon(Protocol):
+        """Xen's back end of shared folders, as in p9daemon.py."""
+
+        NAME: str
+
+        def find(self, release: tuple[int, int]) -> str: ...
+        def check_folder(self, path: str) -> str: ...
+        def start(self, program: str) -> Started: ...
+
+    class Started(Protocol):
+        """A process, as there."""
+
+        pid: str
+
+        def ended(self) -> bool: ...
 
     class Bridge(Protocol):
         """Bridges, as in bridge.py."""
@@ -189,8 +207,8 @@ if TYPE_CHECKING:
 
 
 _MODULES: Sequence[str] = (
-    *("block", "bridge", "console", "consolelog", "domids", "health", "leftovers", "locks", "processes", "scripts"),
-    *("survey", "userdata", "vifscript", "watching"),
+    *("block", "bridge", "console", "consolelog", "domids", "health", "leftovers", "locks", "p9daemon"),
+    *("processes", "scripts", "survey", "userdata", "vifscript", "watching"),
 )
 
 

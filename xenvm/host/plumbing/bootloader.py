@@ -12,11 +12,10 @@ import time
 
 from xenbus.value import Value
 from xenvm.errors import ConfigError, HostError
+from xenvm.host.plumbing import programs
 
 SECONDS = 120.0
 """How long one may take, as in libxl for those that are restricted: nobody can answer its questions."""
-PLACES = ("/usr/libexec/xen/bin", "/usr/lib/xen/bin", "/usr/lib/xen-common/bin")
-"""Where Xen's own programs are; Debian has one folder for each release of Xen besides."""
 PARENT = "/run"
 _OUTPUT_LIMIT = 1 << 16
 _LAST_WORDS = 300
@@ -64,9 +63,7 @@ def boot(
 
 def find(name: str, release: tuple[int, int]) -> str:
     """The path of a bootloader; a name without a folder is one of Xen's own. ConfigError if there is none."""
-    own = "/usr/lib/xen-{}.{}/bin".format(*release)
-    paths = [name] if name.startswith("/") else [os.path.join(place, name) for place in (own, *PLACES)]
-    found = next((path for path in paths if os.access(path, os.X_OK)), None)
+    found = programs.find(name, release)
     if found is None:
         raise ConfigError(f"`bootloader': there is no program {name} on this host")
     return found

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 MISSING, STUCK, SLOW, FAILING = "missing", "stuck", "slow", "failing"
 """A service that is not there; that offers and then does nothing more; that takes SLOW_SECONDS; that gives up."""
 SLOW_SECONDS = 3.0
+SERVICES = {"vbd": (MISSING, STUCK, SLOW, FAILING), "vif": (MISSING, STUCK, SLOW, FAILING), "console": (MISSING,)}
+"""Which faults each service can have."""
 
 
 class Faults:
@@ -19,7 +21,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.services: dict[str, str] = {}
-        """``vbd``, ``vif`` or ``console`` -> one of the faults; the console daemon can only be missing."""
+        """One of SERVICES -> one of its faults."""
         self.bridges: set[str] = set()
         """Bridges that have been taken away."""
 

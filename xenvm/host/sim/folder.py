@@ -14,13 +14,16 @@ from xenvm.host.sim.world import World, world_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from xenvm.host.sim.machine import Machine
     from xenvm.types import Domid
 
 SNAPSHOT, MACHINE = "world.json", "machine.json"
+PATIENCE = 1.0
+"""Seconds after which somebody is told whom the folder is waited for."""
+_HOLDER_MAX = 200
 _FORMAT = 4
 _RAM = "ram-"
 
@@ -34,8 +37,12 @@ def usual_folder() -> str:
 class WorldFolder:
     """The folder, locked from the beginning until `close`."""
 
-    def __init__(self, path: str) -> None:
-        """Waits until no other process has it; HostError if it cannot be used."""
+    def __init__(self, path: str, tell: Callable[[str], object] = lambda _text: None) -> None:
+        """Waits until no other process has it, and tells who has it if that takes long.
+
+        HostError if it cannot be used.
+        """
+        self._tell = tell
         self.path = os.path.abspath(path)
         try:
             os.makedirs(self.path, mode=0o700, exist_ok=True)
@@ -51,11 +58,33 @@ class WorldFolder:
 
         fd = os.open(self._file("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._wait_for(fd)
+            _write_holder(fd)
         except BaseException:
             os.close(fd)
             raise
         return fd
+
+    def _wait_for(self, fd: int) -> None:
+        """Waits for the lock; a thread tells of it when that takes long."""
+        from _thread import allocate_lock, start_new_thread
+        from fcntl import LOCK_EX, flock
+
+        waiting = allocate_lock()
+        waiting.acquire()
+
+        def tell_late() -> None:
+            if not waiting.acquire(timeout=PATIENCE):
+                self._tell(f"waiting for the simulated host in {self.path}, which {_holder(fd)} has")
+
+        start_new_thread(tell_late, ())
+        try:
+            flock(fd, LOCK_EX)
+        finally:
+            waiting.release()
 
     def load(self, fields: Mapping[str, object] | None = None) -> World:
         """The world as it was left, or a new one, made of `fields` and what `machine.json` says.
@@ -103,6 +132,7 @@ class WorldFolder:
         """Lets others have it."""
         fd, self._lock = self._lock, -1
         if fd >= 0:
+            os.ftruncate(fd, 0)
             os.close(fd)
 
     def _sweep(self, wanted: set[str]) -> None:
@@ -123,6 +153,23 @@ class WorldFolder:
 
     def _file(self, name: str) -> str:
         return os.path.join(self.path, name)
+
+
+def _write_holder(fd: int) -> None:
+    """Leaves in the lock's file who has it: the process, and its command."""
+    import sys
+
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""
+    words = ["xenvm" if name == "__main__.py" else name, *sys.argv[1:]]
+    text = f"{os.getpid()} {' '.join(words)}"[:_HOLDER_MAX]
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, text.encode("utf-8", "backslashreplace"), 0)
+
+
+def _holder(fd: int) -> str:
+    text = os.pread(fd, 4 * _HOLDER_MAX, 0).decode("utf-8", "replace")
+    pid, _, command = "".join(c if c.isprintable() else "?" for c in text).partition(" ")
+    return f"process {pid} ({command})" if pid.isdecimal() else "another process"
 
 
 def _shown(value: object) -> str:

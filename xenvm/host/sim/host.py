@@ -34,6 +34,7 @@ class SimHost(Host):
         super().__init__()
         self.world, self.notice = world, notice
         self._folder = folder
+        self.exclusive = folder is not None
         self._hyper: Hypervisor = world.hyper
         self._tape: Tape | None = None
         self._attend: Callable[[Host, Callable[[str], None]], object] | None = None
@@ -84,11 +85,16 @@ class SimHost(Host):
         """See Host."""
         return self.world.annals.since(path)
 
+    def date(self) -> float:
+        """See Host."""
+        return self.world.now
+
     def record(self, path: str) -> None:
         """Records all that is asked of the store from now on, for the file's owner alone."""
         from xenbus.recording import open_private
         from xenbus.server.tape import Tape
 
+        self.exclusive = False  # one recording is of one stay
         self._tape = Tape(self.world.xenstored.engine, open_private(path), "a simulated host")
 
     def close(self) -> None:
@@ -114,15 +120,17 @@ def _asked(text: str) -> tuple[dict[str, object], Behaviour | None]:
     return choice.fields, choice.behaviour
 
 
-def open_world(choice: str = "", notice: str = "") -> SimHost:
+def open_world(choice: str = "", notice: str = "", tell: Callable[[str], object] = lambda _text: None) -> SimHost:
     """The simulated host in a folder, the user's own one if none is given; waits while another process has it.
+
+    `tell` hears who that is when it takes long.
 
     `choice` is ``FOLDER?xen=4.17&gic=v2...``, see xenvm.host.sim.choice: what a new world is made of. HostError where
     the folder has another one.
     """
     path, asked, _ = choice.partition("?")
     fields, behaviour = _asked(choice) if asked else ({}, None)
-    folder = WorldFolder(path or usual_folder())
+    folder = WorldFolder(path or usual_folder(), tell)
     try:
         world = folder.load(fields)
         world.behaviour = behaviour or world.behaviour

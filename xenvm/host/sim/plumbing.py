@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from xenbus.client import Store
-    from xenvm.host.plumbing import Console
+    from xenvm.host.plumbing import Console, Started
     from xenvm.host.plumbing.bootloader import Choice
     from xenvm.host.sim.health import Health, Survey
     from xenvm.host.sim.leftovers import Leftovers, Processes
@@ -49,7 +49,7 @@ class SimPlumbing:
         console daemon writes its logs."""
         self.locks, self.bridge = Locks(), Bridge(clock, bridges)
         self.block, self.scripts, self.vifscript = Block(), Scripts(store), VifScript()
-        self.bootloader = Bootloaders()
+        self.bootloader, self.p9daemon = Bootloaders(), P9Daemon()
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.watching, self.consolelog = Watching(), ConsoleLogs(consoles)
         self._folder = folder
@@ -265,6 +265,24 @@ class Bootloaders:
     ) -> Choice:
         """Runs nothing."""
         raise UnsupportedError(f"`bootloader': a simulated host has no programs such as {name}")
+
+
+class P9Daemon:
+    """See xenvm.host.plumbing.p9daemon: there is none."""
+
+    NAME = "xen-9pfsd"
+
+    def find(self, release: tuple[int, int]) -> str:
+        """Nothing is found."""
+        raise UnsupportedError(f"a simulated host has no programs such as {self.NAME}, which serves shared folders")
+
+    def check_folder(self, path: str) -> str:
+        """Every folder can be shared."""
+        return ""
+
+    def start(self, program: str) -> Started:
+        """Nothing is started."""
+        raise UnsupportedError(f"a simulated host has no programs such as {program}")
 
 
 class VifScript:

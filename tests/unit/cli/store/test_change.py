@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from tests.support.fakestore import FakeStore
@@ -26,7 +28,7 @@ def test_write(fake: FakeStore, xenvm: Xenvm) -> None:
         (["chmod", "/local", "x5"], "is not a permission"),
         (["chmod", "/none", "n0"], "/none: it does not exist"),
         (["rm", "/none/at/all"], "it does not exist"),
-        (["rm", "/"], "invalid request"),
+        (["rm", "-y", "/"], "invalid request"),
     ],
 )
 def test_what_is_refused(fake: FakeStore, xenvm: Xenvm, words: list[str], message: str) -> None:
@@ -51,6 +53,46 @@ def test_rm_tidies(fake: FakeStore, xenvm: Xenvm) -> None:
     fake.put("/t", "value")
     assert xenvm("store", "rm", "-t", "/t/keep")[0] == 0
     assert fake.get("/t") == b"value"
+
+
+LIVING = ("/local/domain/5", "/local", "/local/domain/5/device/vbd", "/local/domain/0/backend/vbd/5/51712")
+
+
+@pytest.mark.parametrize("path", LIVING)
+def test_a_script_has_to_mean_it(fake: FakeStore, xenvm: Xenvm, path: str) -> None:
+    fake.put("/local/domain/0/backend/vbd/5/51712/state", "4")
+    fake.introduced[5] = 1, 1
+    before = fake.dump()
+    code, out, err = xenvm("store", "rm", "/harmless", path)
+    assert (code, out) == (1, "") and fake.dump() == before
+    assert err.startswith(f"xenvm: {path} is ") and "nothing was removed; `rm --yes` removes it without" in err
+    assert xenvm("store", "rm", "--yes", path) == (0, "", "")
+    assert fake.get(path) is None
+
+
+def test_a_script_may_clear_away_dead_domains(fake: FakeStore, xenvm: Xenvm) -> None:
+    assert xenvm("store", "rm", "/local/domain/5/device/vbd/51712", "/local/domain/5") == (0, "", "")
+    assert fake.get("/local/domain/5") is None
+
+
+def test_who_may_not_ask_is_asked(fake: FakeStore, xenvm: Xenvm) -> None:
+    fake.inject(1, "EACCES")
+    assert "which lives: nothing was removed" in xenvm("store", "rm", "/local/domain/5")[2]
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("YES\n", 0), ("n\n", 1), ("\n", 1), ("", 1), ("yo\n", 1)])
+def test_a_terminal_is_asked(
+    fake: FakeStore, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    fake.introduced[5] = 1, 1
+    typed = io.StringIO(answer)
+    monkeypatch.setattr(typed, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", typed)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    got, out, err = xenvm("store", "rm", "/local/domain/5")
+    assert (got, out) == (code, "")
+    assert err.startswith("/local/domain/5 is all that is known of domain 5, which lives.\nGo on? [y/N] ")
+    assert (fake.get("/local/domain/5") is None) == (code == 0)
 
 
 def perms(fake: FakeStore, path: str) -> str:

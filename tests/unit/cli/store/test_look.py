@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -128,9 +129,14 @@ def test_control(fake: FakeStore, xenvm: Xenvm) -> None:
     assert xenvm("store", "control", "live-update", "-s")[0] == 0
 
 
-def test_a_group_without_a_command_shows_the_help_where_there_is_no_terminal(fake: FakeStore, xenvm: Xenvm) -> None:
-    code, out, _err = xenvm("store")
-    assert code == 2 and "chmod" in out
+def test_the_group_alone_takes_commands_from_a_pipe(
+    fake: FakeStore, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("read /local/domain/5/name\nread /none\nwrite /a 1\n"))
+    code, out, err = xenvm("store")
+    assert (code, out) == (1, "guest\n") and "read /none" in err and fake.get("/a") is None
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert xenvm("store") == (0, "", "")
     assert xenvm("store", "nothing")[0] == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
@@ -17,6 +18,8 @@ import pytest
 from tests.support.fakestore import FakeStore
 from tests.unit.cli.conftest import Xenvm
 from tests.unit.cli.store.conftest import FRONT
+from xenvm.cli.store.session import host_opener
+from xenvm.host.sim.host import open_world
 
 TOP = Path(__file__).resolve().parents[4]
 Script = Callable[..., tuple[int, str, str]]
@@ -65,12 +68,19 @@ def test_a_pipe_stops_at_an_error(fake: FakeStore, script: Script, line: str, co
 
 def test_transactions(fake: FakeStore, script: Script) -> None:
     assert script("begin", "write /a 1", "read /a", "abort", "exists /a")[:2] == (1, "1\n")
-    assert script("begin", "write /a 1", "rm /local", "commit", "read /a")[:2] == (0, "1\n")
+    assert script("begin", "write /a 1", "rm -y /local", "commit", "read /a")[:2] == (0, "1\n")
     assert fake.get("/local") is None
     assert "open already" in script("begin", "begin")[2]
     code, _out, err = script("begin", "write /b 1")
     assert code == 1 and "was not committed" in err
     assert fake.get("/b") is None
+
+
+def test_a_pipe_has_to_mean_what_takes_a_guest_down(fake: FakeStore, script: Script) -> None:
+    fake.introduced[5] = 1, 1
+    code, _out, err = script("rm /local/domain/5", "write /a 1")
+    assert code == 1 and "`rm --yes` removes it" in err and fake.get("/a") is None
+    assert script("rm -y /local/domain/5", "undo")[:2] == (0, "undone: rm /local/domain/5\n")
 
 
 def test_a_conflict_ends_the_transaction(fake: FakeStore, script: Script) -> None:
@@ -108,6 +118,12 @@ def test_as_a_guest(fake: FakeStore, script: Script) -> None:
         code, out, err = script("as 5", line)
         assert (code, out) == (1, "") and err, line
     assert fake.get("/local/domain/5/name") == b"guest"
+
+
+def test_as_a_domain_that_does_not_exist(fake: FakeStore, script: Script) -> None:
+    said = "xenvm: domain 99 does not exist: this is what it would see\n"
+    assert script("as 99", "pwd") == (0, "/local/domain/99\n", said)
+    assert script("as 5")[2] == ""
 
 
 def test_why_a_guest_does_not_see(fake: FakeStore, script: Script) -> None:
@@ -249,6 +265,8 @@ def test_a_dangerous_change_asks(fake: FakeStore, terminal: Callable[..., Termin
     shell.until("nothing was changed")
     shell.until("/> ")
     assert fake.get("/local/domain/5") is not None
+    shell.type("rm -y /libxl\n")  # there is none, which is no error
+    shell.until("/> ")
     shell.type(f"write {FRONT}/state 6\n")
     shell.until("Go on? [y/N] ")
     shell.type("y\n")
@@ -300,6 +318,46 @@ def test_an_interrupt_ends_the_watch_alone(fake: FakeStore, terminal: Callable[.
     shell.until("/> ")
     shell.type("\x04")
     assert shell.process.wait(20) == 0
+
+
+def test_a_simulated_host_is_free_while_nothing_is_typed(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    shell = terminal(NO_COLOR="1", XENVM_HOST=f"sim:{tmp_path}/world")
+    shell.until("/> ")
+    shell.type("write /mine 1\n")
+    shell.until("/> ")
+    with open_world(f"{tmp_path}/world", tell=pytest.fail) as host:
+        assert host.store.read("/mine") == b"1"
+        host.store.write("/mine", "2")
+    shell.type("read /mine\n")
+    shell.until("2\r\n")
+    shell.until("/> ")
+    shell.type("write /local/domain/0/name x\n")
+    shell.until("Go on? [y/N] ")
+    with open_world(f"{tmp_path}/world", tell=pytest.fail) as host:
+        assert host.store.read("/local/domain/0/name") == b"Domain-0"
+    shell.type("y\nread /mi\t\n")
+    shell.until("2\r\n")
+    shell.until("/> ")
+    with open_world(f"{tmp_path}/world", tell=pytest.fail) as host:
+        assert host.store.read("/local/domain/0/name") == b"x"
+    shell.type("undo\n")
+    shell.until("undone: write /local/domain/0/name")
+    shell.until("/> ")
+    shell.type("begin\n")
+    shell.until("tx 1> ")
+    fd = os.open(tmp_path / "world/lock", os.O_RDWR)
+    with pytest.raises(BlockingIOError):  # an open transaction keeps it
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(fd)
+    assert shell.end() == 0
+
+
+def test_what_there_is_to_say_of_a_host_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    monkeypatch.setattr("xenvm.cli.run.open_host", lambda quietly: said.append(quietly))
+    opened = host_opener()
+    opened(), opened()
+    assert said == [False, True]
 
 
 def test_without_readline(fake: FakeStore) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -108,6 +109,53 @@ def test_one_command_at_a_time(tmp_path: Path) -> None:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(fd)
+
+
+def test_who_is_waited_for_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xenvm.host.sim.folder.PATIENCE", 0.0)
+    monkeypatch.setattr(sys, "argv", ["/usr/lib/xenvm/__main__.py", "store", "shell\n\x1b[2J"])
+    first = WorldFolder(str(tmp_path))
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        first.close()
+
+    WorldFolder(str(tmp_path), tell).close()
+    who = f"process {os.getpid()} (xenvm store shell??[2J)"
+    assert told == [f"waiting for the simulated host in {tmp_path}, which {who} has"]
+    assert (tmp_path / "lock").read_bytes() == b""
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff\xff", b"12x y", b"x" * 5000])
+def test_a_lock_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    monkeypatch.setattr("xenvm.host.sim.folder.PATIENCE", 0.0)
+    first = WorldFolder(str(tmp_path))
+    (tmp_path / "lock").write_bytes(text)
+    told: list[str] = []
+    WorldFolder(str(tmp_path), lambda told_: (told.append(told_), first.close())).close()
+    assert told[0].endswith(", which another process has")
+
+
+def test_a_short_wait_is_not_told(tmp_path: Path) -> None:
+    """The lock comes free after the first try, before anybody's patience is at its end."""
+    first = WorldFolder(str(tmp_path))
+    Timer(0.01, first.close).start()
+    told: list[str] = []
+    WorldFolder(str(tmp_path), told.append).close()
+    assert told == []
+
+
+def test_a_command_says_on_stderr_whom_it_waits_for(user: User) -> None:
+    first = WorldFolder(str(user.world))
+    environment = {**os.environ, "XENVM_HOST": f"sim:{user.world}"}
+    argv = [sys.executable, "-m", "xenvm", "list"]
+    with subprocess.Popen(argv, cwd=TOP, env=environment, stdout=-1, stderr=-1, text=True) as waiting:
+        assert waiting.stderr is not None and waiting.stdout is not None
+        said = waiting.stderr.readline()
+        first.close()
+        assert "Domain-0" in waiting.stdout.read() and waiting.stderr.read() == ""
+    assert said.startswith(f"xenvm: waiting for the simulated host in {user.world}, which process {os.getpid()} (")
 
 
 def test_who_only_looks_writes_nothing(tmp_path: Path) -> None:

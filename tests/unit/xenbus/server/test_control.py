@@ -69,3 +69,14 @@ def test_quotas(dom0: RawClient, guest: Guest) -> None:
     guest(5).write("x")
     assert "nodes            :        2\n" in text(dom0, "quota", "5")
     assert dom0.ask(wire.CONTROL, "quota", "77") == "ENOENT"
+
+
+def test_what_domain_0_uses(dom0: RawClient, guest: Guest) -> None:
+    """The numbers are those of the C daemon."""
+    before = text(dom0, "quota", "0")
+    assert "nodes            :        3\n" in before and "memory           :      132\n" in before
+    dom0.write("/a/b", b"1")
+    after = text(dom0, "quota", "0")
+    assert "nodes            :        5\n" in after and "memory           :      207\n" in after
+    dom0.ask(wire.RM, "/a")
+    assert text(dom0, "quota", "0") == before

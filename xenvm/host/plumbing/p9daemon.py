@@ -1,0 +1,62 @@
+"""xen-9pfsd, Xen's own back end of shared folders: found and started as libxl does it (Xen 4.19 and later)."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from xenvm.errors import HostError, UnsupportedError
+from xenvm.host.plumbing import programs
+
+NAME = "xen-9pfsd"
+LOG = "/var/log/xen/xen-9pfsd.log"
+"""What its libraries say; the daemon itself tells the system's log."""
+
+
+def find(release: tuple[int, int]) -> str:
+    """Where it is on this host, whose Xen has this release. UnsupportedError: it is not there."""
+    found = programs.find(NAME, release)
+    if found is None:
+        where, have = ", ".join(programs.places(release)), ".".join(map(str, release))
+        raise UnsupportedError(f"this host has no {NAME}, which came with Xen 4.19 (this is {have}): not in {where}")
+    return found
+
+
+def check_folder(path: str) -> str:
+    """Why the daemon could not share a folder of this host; empty: it can, and makes what is not there yet."""
+    above = path
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    return "" if os.path.isdir(above) else f"{path} cannot be shared: {above} is no folder"
+
+
+class Started:
+    """The daemon's process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = str(pid)
+
+    def ended(self) -> bool:
+        """Whether it has ended already."""
+        return os.waitpid(int(self.pid), os.WNOHANG)[0] != 0
+
+
+def start(program: str) -> Started:
+    """Starts it, in a session of its own and without arguments; HostError."""
+    try:
+        os.makedirs(os.path.dirname(LOG), exist_ok=True)
+        pid = os.posix_spawn(
+            program,
+            [NAME],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores, and its children would
+        )
+    except OSError as error:
+        raise HostError(f"{program}, which serves shared folders, cannot be started: {error.strerror}") from error
+    return Started(pid)
