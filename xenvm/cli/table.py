@@ -267,15 +267,7 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_check import (  # noqa: E402  (their rows need the classes above)
-    CHECK,
-    FACTS,
-    POOLS,
-    SIM_KERNEL,
-    TOP,
-    UPDATE,
-    XL,
-)
+from xenvm.cli.table_check import CHECK, FACTS, SIM_KERNEL, TOP, XL  # noqa: E402  (their rows need the classes above)
 from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
@@ -283,8 +275,6 @@ COMMANDS: tuple[Command, ...] = (
     _PLAN,
     _LIST,
     *FACTS,
-    UPDATE,
-    *POOLS,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
     Command(

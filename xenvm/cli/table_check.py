@@ -1,5 +1,5 @@
-"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, facts that xl tells of a host, and xl
-itself."""
+"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, what xl tells of a host and of cpupools,
+and xl itself."""
 
 from __future__ import annotations
 
@@ -20,27 +20,6 @@ CHECK = Command(
     (Argument("configs", "CONFIG...", required=False, many=True, complete="file"),),
 )
 
-FACTS = (
-    Command("vm-list", "List the uuids, domids and names of domains.", "facts:vm_list", (JSON,)),
-    Command(
-        "uptime",
-        "Show for how long domains have run.",
-        "facts:uptime",
-        (Option(("-s",), "short", "Shorter lines, with the time of day."), JSON),
-        (Argument("domains", "DOMAIN...", required=False, many=True, complete="domain"),),
-    ),
-    Command("claims", "List domains with the memory set aside for them.", "facts:claims", (JSON,)),
-    Command(
-        "cpupool-list",
-        "List the cpupools.",
-        "facts:cpupool_list",
-        (Option(("-c", "--cpus"), "cpus", "Show which CPUs."), JSON),
-        (Argument("pool", "[CPUPOOL]", required=False),),
-    ),
-    Command("dmesg", "Print Xen's own log.", "facts:dmesg", (Option(("-c", "--clear"), "clear", "Empty the log."),)),
-    Command("debug-keys", "Send debug keys to Xen.", "facts:debug_keys", (), (Argument("keys", "KEYS"),)),
-)
-
 _DOMAIN = Argument("domain", "DOMAIN", complete="domain")
 _POOL = Argument("pool", "CPUPOOL")
 _CPUS = Argument("cpus", "CPU,...|node:N")
@@ -54,7 +33,7 @@ _WEIGHTS = (
 )
 _RATELIMIT = Option(("-r", "--ratelimit_us"), "ratelimit", "With -s: the rate limit, in microseconds.", "N")
 
-POOLS = (
+_POOLS = (
     Command(
         "cpupool-create",
         "Make a cpupool, as a configuration or KEY=VALUE say: name, sched, cpus.",
@@ -108,7 +87,7 @@ POOLS = (
     ),
 )
 
-UPDATE = Command(
+_UPDATE = Command(
     "config-update",
     "Replace the configuration from which a running guest is made again after a reboot.",
     "update:update",
@@ -121,6 +100,29 @@ UPDATE = Command(
         Argument("config", "[CONFIG]", required=False, complete="file"),
         Argument("settings", "[KEY=VALUE]...", required=False, many=True),
     ),
+)
+
+FACTS = (
+    Command("vm-list", "List the uuids, domids and names of domains.", "facts:vm_list", (JSON,)),
+    Command(
+        "uptime",
+        "Show for how long domains have run.",
+        "facts:uptime",
+        (Option(("-s",), "short", "Shorter lines, with the time of day."), JSON),
+        (Argument("domains", "DOMAIN...", required=False, many=True, complete="domain"),),
+    ),
+    Command("claims", "List domains with the memory set aside for them.", "facts:claims", (JSON,)),
+    Command(
+        "cpupool-list",
+        "List the cpupools.",
+        "facts:cpupool_list",
+        (Option(("-c", "--cpus"), "cpus", "Show which CPUs."), JSON),
+        (Argument("pool", "[CPUPOOL]", required=False),),
+    ),
+    Command("dmesg", "Print Xen's own log.", "facts:dmesg", (Option(("-c", "--clear"), "clear", "Empty the log."),)),
+    Command("debug-keys", "Send debug keys to Xen.", "facts:debug_keys", (), (Argument("keys", "KEYS"),)),
+    _UPDATE,
+    *_POOLS,
 )
 
 SIM_KERNEL = Command(
