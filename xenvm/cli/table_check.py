@@ -1,4 +1,4 @@
-"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, what xl tells of a host and of cpupools,
+"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, what xl tells of a host and its cpupools,
 and xl itself."""
 
 from __future__ import annotations
