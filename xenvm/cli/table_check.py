@@ -1,5 +1,5 @@
-"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, what xl tells of a host and its cpupools,
-and xl itself."""
+"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, what xl tells of a host and changes of
+its cpupools, and xl itself."""
 
 from __future__ import annotations
 
