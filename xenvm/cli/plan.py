@@ -28,6 +28,8 @@ class Wanted(Value):
     gic: str = ""
     gpaddr_bits: int = 40
     bits: int = 64
+    masks: bool = True
+    """Whether the CPU masks of the host's xl.conf count."""
 
 
 class Verdict(Value):
@@ -73,7 +75,7 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
         return usage(f"{unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}")
     try:
         spec = load(config, settings, quiet)
-        spec, defaults = (spec, ()) if wanted.xen else with_host_defaults(spec)
+        spec, defaults = (spec, ()) if wanted.xen else with_host_defaults(spec, masks=wanted.masks)
         verdict = _judge(spec, options, wanted).replace(defaults=defaults)
     except (ConfigError, ImageError) as error:
         if wanted.as_json:

@@ -93,6 +93,7 @@ _CREATE = Command(
         Option(("-q", "--quiet"), "quiet", "Say nothing that is not an error."),
         Option(("-f", "--defconfig"), "defconfig", "The configuration file, where CONFIG is not given.", "FILE"),
         Option(("--hotplug-scripts",), "hotplug_scripts", "Run the host's hotplug scripts for all disks and vifs."),
+        Option(("-i", "--ignore-global-affinity-masks"), "ignore_masks", "Do not heed the CPU masks of xl.conf."),
         Option(("--timing",), "timing", "Print how long each phase took."),
         Option(("--json",), "as_json", "With -n: print JSON."),
     ),

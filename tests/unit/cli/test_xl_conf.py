@@ -42,6 +42,15 @@ def test_create(conf: Path, xenvm: Xenvm) -> None:
     assert xenvm("create", "-q", "g.cfg")[0] == 6 and xenvm("network-attach", "g")[0] == 6
 
 
+@pytest.mark.parametrize(("words", "hard"), [([], [0]), (["-i"], [0, 1, 2, 3])])
+def test_masks_may_be_ignored(conf: Path, xenvm: Xenvm, words: list[str], hard: list[int]) -> None:
+    conf.write_text('vm.cpumask = "0"\n')
+    said = xenvm("create", "-n", "-q", *words, "g.cfg")[1]
+    assert ("no CPUs but 0" in said) == (not words)
+    assert xenvm("xl", "create", "-q", *words, "g.cfg")[0] == 0
+    assert json.loads(xenvm("vcpu-list", "--json", "g")[1])["vcpus"][0]["hard_affinity"] == hard
+
+
 def test_a_plan_says_what_came_from_it(conf: Path, xenvm: Xenvm) -> None:
     code, out, err = xenvm("plan", "--only", "summary", "g.cfg")
     assert (code, WARNING in err) == (0, True) and "\nxl.conf   bridge=br7 of vif 0, claim=1\n" in out

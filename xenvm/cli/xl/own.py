@@ -28,7 +28,7 @@ def create(call: Call) -> int:
     call.given = [pair for pair in call.given if pair[0] != "f"]
     try:
         if call.dry or call.has("n"):
-            return _dry_run(files[0], settings, call.has("q"))
+            return _dry_run(files[0], settings, call.has("q"), masks=not call.has("i"))
         return ERROR_FAIL if call.native([files[0], *settings]) else 0
     except ConfigError as error:
         tell(f"xl: {error}")
@@ -40,7 +40,7 @@ def create(call: Call) -> int:
         return ERROR_FAIL
 
 
-def _dry_run(path: str, settings: list[str], quiet: bool) -> int:
+def _dry_run(path: str, settings: list[str], quiet: bool, *, masks: bool) -> int:
     from xenvm.cli.create import with_host_defaults
     from xenvm.guest.blueprint import settled
     from xenvm.guest.libxl_json import record
@@ -51,7 +51,7 @@ def _dry_run(path: str, settings: list[str], quiet: bool) -> int:
     spec, diagnostics = load_file(path, tuple(settings))
     for diagnostic in diagnostics:
         tell(f"xl: {diagnostic}")
-    _show(record(settled(with_host_defaults(spec)[0])))
+    _show(record(settled(with_host_defaults(spec, masks=masks)[0])))
     return 0
 
 

@@ -53,7 +53,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "create", "Create a guest from a configuration.", "AFVcdef:inpq",
         ("defconfig=f", "dryrun=n", "ignore-global-affinity-masks=i", "quiet=q", "vncviewer=V", "vncviewer-autopass=A"),
-        "[CONFIG] [KEY=VALUE]...", native="create", own="create", ignored="di", refused="AV",
+        "[CONFIG] [KEY=VALUE]...", native="create", own="create", ignored="d", refused="AV",
         reason="there is no graphical console to view: ARM guests of xenvm have none", dry=True,
         difference="Ends with 1 for a configuration that cannot be used, 3 for what fails later, 6 without a"
         " configuration. `-d` prints nothing.",
