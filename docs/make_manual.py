@@ -31,6 +31,7 @@ FILES = (
 )
 ENVIRONMENT = (
     ("XENVM_HOST", "The host, where --host does not name it."),
+    ("XENVM_XL_CONF", "The host's xl.conf, if not /etc/xen/xl.conf; empty: none. Simulated hosts have only this one."),
     ("XENVM_XEN_ABI", "The release whose structures are used on a Xen that is newer than all that are known."),
 )
 

@@ -10,6 +10,7 @@
     ├── HypercallError       the hypervisor refused: operation, domid, errno
     ├── DomainError          a domain is not what the command needs
     │   ├── NoSuchDomain
+    │   ├── NoSuchPool
     │   └── DomainExists
     ├── DeviceError          a device or its back end: the device's name
     └── WaitTimeout          a state did not come in time
@@ -77,6 +78,14 @@ class NoSuchDomain(DomainError):
     def __init__(self, who: str | int) -> None:
         self.who = who
         super().__init__(f"{who} is an invalid domain identifier")
+
+
+class NoSuchPool(DomainError):
+    """No cpupool has this name or number."""
+
+    def __init__(self, who: str) -> None:
+        self.who = who
+        super().__init__(f"there is no cpupool {who!r} on this host")
 
 
 class DomainExists(DomainError):

@@ -50,11 +50,54 @@ mem
 -N list
 create
 create /no/such.cfg
+info -n nr_nodes
+list -vcnZ shim
+-N vcpu-pin shim 0 0 -
+-N vcpu-pin shim all - 1
+config-update
+config-update shim /no/such
+sched-credit2
+sched-credit2 -d shim -w 512 -c 50
+sched-credit2 -d shim
+sched-credit2 -d shim -c 101
+sched-credit2 -d shim -p Pool-0
+sched-credit -s
+sched-credit -d shim
+sched-rtds -d shim -p 1000 -b 500
+cpupool-create name="x" cpus="0"
+-N cpupool-create name="x"
+cpupool-migrate no-such Pool-0
+cpupool-destroy Pool-0
+cpupool-cpu-remove Pool-0 0
+cpupool-cpu-remove Pool-0 x
+cpupool-cpu-add Pool-0 77
 """
+
+POOLS = """
+cpupool-cpu-remove Pool-0 1
+cpupool-create name="spare" sched="credit" cpus="1"
+cpupool-list
+cpupool-migrate shim spare
+list -c shim
+sched-credit
+sched-credit2
+sched-credit -d shim -w 300 -c 40
+sched-credit -d shim
+sched-credit -s -p spare -t 20 -r 2000 -m 50
+sched-credit -s -p spare
+cpupool-cpu-remove spare 1
+cpupool-destroy spare
+cpupool-rename spare other
+cpupool-migrate shim Pool-0
+cpupool-destroy other
+cpupool-cpu-add Pool-0 1
+cpupool-list -c
+"""
+"""What changes the host, so that it is all done by the one, and then by the other."""
 
 BOTH = """
 while read -r line; do
-    for tool in xl "xenvm xl"; do
+    for tool in "$@"; do
         $tool $line </dev/null >/tmp/shim.out 2>/tmp/shim.err
         printf '%s\\0%s\\0%s\\0%s\\0' "$line" "$?" "$(cat /tmp/shim.out)" "$(cat /tmp/shim.err)"
     done
@@ -63,7 +106,8 @@ rm -f /tmp/shim.out /tmp/shim.err
 """
 
 SPOKEN = ("invalid domain identifier", "requires at least", "not implemented", "not supported", "Can't get dom",
-          "You must specify", "Invalid ")  # fmt: skip
+          "You must specify", "Invalid ", "unknown ", "ust specify", "Specifying", "Missing param", "already exists",
+          "Can't destroy", "Some cpus", "some cpus", "WARNING: ")  # fmt: skip
 """What the messages are compared by, where xl has one of them: its other words are libxl's log."""
 HELP = re.compile(r"^Usage:? xl .*", re.DOTALL | re.MULTILINE)
 
@@ -81,7 +125,27 @@ def normal(line: str, text: str) -> str:
 
 def spoken(text: str) -> list[str]:
     """Those lines of the standard error that scripts look for."""
-    return [line for line in text.splitlines() if any(words in line for words in SPOKEN)]
+    lines = (line for line in text.splitlines() if not line.startswith("libxl: "))
+    return [line for line in lines if any(words in line for words in SPOKEN)]
+
+
+def said(dom0: Dom0, lines: str, *tools: str) -> list[tuple[str, ...]]:
+    """Each line by each tool in turn: line, exit code, standard output and error."""
+    found = dom0.ok(["bash", "-c", BOTH, "both", *tools], stdin=lines.strip().encode() + b"\n", timeout=600)
+    fields = found.split("\0")
+    answers = [tuple(fields[at : at + 4]) for at in range(0, len(fields) - 3, 4)]
+    assert len(answers) == len(lines.strip().split("\n")) * len(tools)
+    return answers
+
+
+def differences(theirs: list[tuple[str, ...]], ours: list[tuple[str, ...]]) -> list[str]:
+    """Where our answers are not xl's."""
+    wrong = []
+    for (line, code, out, err), (_, our_code, our_out, our_err) in zip(theirs, ours, strict=True):
+        its, mine = (code, normal(line, out), spoken(err)), (our_code, normal(line, our_out), spoken(our_err))
+        if its != mine:
+            wrong.append(f"{shlex.quote(line)}:\n  xl    {its} {err!r}\n  xenvm {mine} {our_err!r}")
+    return wrong
 
 
 @pytest.mark.usefixtures("clean")
@@ -91,14 +155,9 @@ def test_one_script_by_both(clean: Dom0) -> None:
     clean.xenvm("create", "-q", "-p", config)
     clean.xenvm("unpause", "shim")
     clean.console("shim", "xenvm-guest: ready")
-    fields = clean.ok(["bash", "-c", BOTH], stdin=LINES.strip().encode() + b"\n", timeout=600).split("\0")
-    found = [tuple(fields[at : at + 8]) for at in range(0, len(fields) - 7, 8)]
-    assert len(found) == len(LINES.split("\n")) - 2
-    wrong = []
-    for line, code, out, err, _, our_code, our_out, our_err in found:
-        theirs, ours = (code, normal(line, out), spoken(err)), (our_code, normal(line, our_out), spoken(our_err))
-        if theirs != ours:
-            wrong.append(f"{shlex.quote(line)}:\n  xl    {theirs} {err!r}\n  xenvm {ours} {our_err!r}")
+    answers = said(clean, LINES, "xl", "xenvm xl")
+    wrong = differences(answers[0::2], answers[1::2])
+    wrong += differences(said(clean, POOLS, "xl"), said(clean, POOLS, "xenvm xl"))
     assert not wrong, "\n".join(wrong)
     clean.ok(["xenvm", "xl", "rename", "shim", "other"])
     (guest,) = json.loads(clean.ok(["xenvm", "xl", "list", "-l", "other"]))

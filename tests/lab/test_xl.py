@@ -54,3 +54,29 @@ def test_xl_changes_a_guest(clean: Dom0) -> None:
     assert [disk["vdev"] for disk in config["disks"]] == ["xvdc"]
     assert [nic["mac"] for nic in config["nics"]] == ["00:16:3e:11:22:35"]
     clean.xenvm("destroy", "changed")
+
+
+XL_CONF = """
+vif.default.bridge = "br7"
+vif.default.script = "vif-mine"
+max_grant_frames = 48
+vm.cpumask = "0"
+"""
+
+
+def test_both_read_xl_conf(clean: Dom0) -> None:
+    """What a dry run makes of a guest that leaves things to the host, by each."""
+    config = clean.config("host", vcpus=2, vif=["mac=00:16:3e:11:22:36", "mac=00:16:3e:11:22:37,bridge=xenbr0"])
+    clean.ok("cp /etc/xen/xl.conf /tmp/xl.conf")
+    clean.lab.write("/etc/xen/xl.conf", XL_CONF)
+    try:
+        found = [json.loads(clean.ok([*tool, "-N", "create", "-q", config])) for tool in (["xl"], ["xenvm", "xl"])]
+        plan = clean.run(["xenvm", "plan", "--only", "summary", config]).stdout  # there is no such script
+    finally:
+        clean.ok("mv /tmp/xl.conf /etc/xen/xl.conf")
+    theirs, ours = (each.get("config", each) for each in found)
+    assert [(nic["bridge"], nic["script"]) for nic in ours["nics"]] == [("br7", "vif-mine"), ("xenbr0", "vif-mine")]
+    assert [(nic["bridge"], nic["script"]) for nic in theirs["nics"]] == [("br7", "vif-mine"), ("xenbr0", "vif-mine")]
+    assert ours["b_info"]["max_grant_frames"] == theirs["b_info"]["max_grant_frames"] == 48
+    assert "xl.conf   script=vif-mine of vif 0, bridge=br7 of vif 0, script=vif-mine of vif 1" in plan
+    assert "max_grant_frames=48, no CPUs but 0" in plan

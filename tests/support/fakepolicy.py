@@ -7,6 +7,7 @@ from typing import Any
 
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import Scheduling
+from xenvm.host.pools import PoolControl
 from xenvm.types import Domid
 
 
@@ -24,6 +25,10 @@ class FakePolicy:
     def pool_scheduler(self, pool: int) -> str:
         self._enter("pool_scheduler", pool)
         return "credit2"
+
+    @property
+    def pools(self) -> PoolControl:
+        raise AssertionError("the simulated hypervisor has them")
 
     def scheduling(self, domid: Domid) -> Scheduling:
         self._on("scheduling", domid)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from xenvm.cli import run
 from xenvm.cli.run import OK, aside, open_host, say, usage
 from xenvm.guest.load import load_file
+from xenvm.host.open import xl_conf
 from xenvm.ops.actions import check_actions
 from xenvm.ops.phases import Phases
 
@@ -26,6 +28,7 @@ def create(
     quiet: bool,
     defconfig: str | None,
     hotplug_scripts: bool,
+    ignore_masks: bool,
     timing: bool,
     as_json: bool,
 ) -> int:
@@ -42,8 +45,8 @@ def create(
     watch = "foreground" if foreground else "nobody" if no_monitor else "background"
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
     if dry_run:
-        return _plan(path, settings, options, as_json, quiet)
-    spec = load(path, settings, quiet)
+        return _plan(path, settings, options, as_json, ignore_masks, quiet)
+    spec, _ = with_host_defaults(load(path, settings, quiet), masks=not ignore_masks)
     spec = located(settled(spec))  # here, because the monitor must make the same guest again
     with open_host() as host:
         with Endings():
@@ -68,10 +71,12 @@ def _stay(host: Host, domid: Domid) -> None:
     monitor.watch(host, domid, say)
 
 
-def _plan(path: str, settings: tuple[str, ...], options: Options, as_json: bool, quiet: bool) -> int:
+def _plan(
+    path: str, settings: tuple[str, ...], options: Options, as_json: bool, ignore_masks: bool, quiet: bool
+) -> int:
     from xenvm.cli import plan
 
-    return plan.show(path, settings, options, plan.Wanted(as_json=as_json), quiet)
+    return plan.show(path, settings, options, plan.Wanted(as_json=as_json, masks=not ignore_masks), quiet)
 
 
 def _attach(host: Host, domid: Domid) -> None:
@@ -98,3 +103,17 @@ def load(path: str, settings: tuple[str, ...], quiet: bool) -> GuestSpec:
         say(str(diagnostic))
     check_actions(spec)
     return spec
+
+
+def with_host_defaults(spec: GuestSpec, *, masks: bool = True) -> tuple[GuestSpec, tuple[str, ...]]:
+    """The guest with what the host's xl.conf says where it says nothing itself, and what that was in words. `masks`:
+    whether its masks of CPUs count."""
+    path, data = xl_conf(run.chosen_host)
+    if not data:
+        return spec, ()
+    from xenvm.guest.hostconf import parse_conf, with_defaults
+
+    conf = parse_conf(data, path)
+    for warning in conf.warnings:
+        say(str(warning))
+    return with_defaults(spec, conf if masks else conf.replace(cpus=None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from xenbus.parse import parse_state
+from xenvm.cli import run
 from xenvm.cli.run import open_host, usage
 from xenvm.ops import names
 
@@ -12,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xenvm.guest.spec import NicSpec
     from xenvm.ops.devices import Attached
 
 BLOCK_HEADER = f"{'Vdev':<5} {'BE':<3} {'handle':<6} {'state':<5} {'evt-ch':<6} {'ring-ref':<8} {'BE-path':<30}"
@@ -47,8 +49,21 @@ def network_attach(domain: str, vif: tuple[str, ...], hotplug_scripts: bool) -> 
     spec = parse_vif(vif, CHOOSE, source="network-attach", warnings=warnings)
     for warning in warnings:
         print(f"xenvm: {warning}", file=sys.stderr)
+    spec = with_host_defaults(spec)
     with open_host() as host, Endings():
         attach_nic(host, names.find_guest(host, domain), spec, use_scripts=hotplug_scripts)
+
+
+def with_host_defaults(nic: NicSpec) -> NicSpec:
+    """A vif with what the host's xl.conf says where it says nothing itself."""
+    from xenvm.host.open import xl_conf
+
+    path, data = xl_conf(run.chosen_host)
+    if not data:
+        return nic
+    from xenvm.guest.hostconf import nic_with_defaults, parse_conf
+
+    return nic_with_defaults(nic, parse_conf(data, path))
 
 
 def block_detach(domain: str, device: str, force: bool) -> None:

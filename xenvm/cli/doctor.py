@@ -49,7 +49,9 @@ def _findings(host: Host, config: str | None) -> Iterator[Finding]:
         yield Finding("host", WARN, host.notice, fix)
     yield from examine(host)
     if config is not None:
-        yield from needs(host, config)
+        from xenvm.cli.create import with_host_defaults
+
+        yield from needs(host, config, lambda spec: with_host_defaults(spec)[0])
 
 
 def _lines(finding: Finding, paint: Paint) -> Iterator[str]:

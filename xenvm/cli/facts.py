@@ -11,7 +11,7 @@ from xenvm.ops import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
@@ -67,7 +67,7 @@ def claims(as_json: bool) -> None:
             [{"domid": i.domid, "name": known[i.domid], "claimed_kib": i.outstanding_pages * 4} for i in found],
         )
         return
-    lines = [f"{row(info, known[info.domid], False, False, False)} {info.outstanding_pages // 256:5}" for info in found]
+    lines = [f"{row(info, known[info.domid], False, False)} {info.outstanding_pages // 256:5}" for info in found]
     print("\n".join([f"{HEADER}  Claimed", *lines]))
 
 
@@ -134,9 +134,11 @@ def debug_keys(keys: str) -> None:
 
 def cpupool_list(pool: str | None, cpus: bool, as_json: bool) -> None:
     """Lists cpupools."""
+    from xenvm.ops.cpupools import names as pool_names
+
     with open_host() as host:
         pools = host.hyper.cpupools()
-        known = _pool_names(host, pools)
+        known = pool_names(host, pools)
         wanted = [number for number in sorted(pools) if pool is None or known[number] == pool]
         if not wanted:
             from xenvm.errors import DomainError
@@ -159,12 +161,3 @@ def cpupool_list(pool: str | None, cpus: bool, as_json: bool) -> None:
         own = sorted(pools[number])
         facts = ",".join(map(str, own)) if cpus else f"{len(own):3} {scheduler:>9}       y       {count:4}"
         print(f"{padded(known[number], 19)}{facts}")
-
-
-def _pool_names(host: Host, pools: Iterable[int]) -> dict[int, str]:
-    numbers = sorted(pools)
-    replies = host.store.batch([Read(f"/local/pool/{number}/name") for number in numbers])
-    return {
-        number: reply.decode("utf-8", "replace") if isinstance(reply, bytes) else f"Pool-{number}"
-        for number, reply in zip(numbers, replies, strict=True)
-    }

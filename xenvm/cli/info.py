@@ -9,13 +9,30 @@ from xenvm.cli.run import open_host
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.host.hyper import Hypervisor
+    from xenvm.host.pools import PoolControl
 
 
-def info(field: str | None, as_json: bool) -> int:
+def info(field: str | None, numa: bool, as_json: bool) -> int:
     """Prints all facts, or the value of the first one whose name begins with `field`."""
     with open_host() as host:
         facts = _facts(host.hyper)
+        if numa and field is None and not as_json:
+            return _print_with_tables(facts, host.hyper.pools)
     return print_facts(facts, field, as_json)
+
+
+def _print_with_tables(facts: dict[str, str], pools: PoolControl) -> int:
+    """The tables of CPUs and nodes stand between what concerns the machine and what concerns Xen, as xl has them."""
+    lines = [f"{name:<23}: {value}" for name, value in facts.items()]
+    at = list(facts).index("xen_major")
+    tables = ["cpu_topology           :", "cpu:    core    socket     node"]
+    tables += [f"{cpu:3}:{core:8}{socket:9}{node:9}" for cpu, (core, socket, node) in enumerate(pools.topology())]
+    tables += ["numa_info              :", "node:    memsize    memfree    distances"]
+    for number, node in enumerate(pools.nodes()):
+        distances = ",".join(map(str, node.distances))
+        tables.append(f"{number:4}:{node.size >> 20:10}{node.free >> 20:11}      {distances:>6}")
+    print("\n".join([*lines[:at], *tables, *lines[at:]]))
+    return 0
 
 
 def print_facts(facts: dict[str, str], field: str | None, as_json: bool) -> int:

@@ -8,7 +8,7 @@ from xenvm.ops import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xenvm.host.hyper import DomainInfo
 
@@ -16,16 +16,24 @@ HEADER = "Name                                        ID   Mem VCPUs\tState\tTim
 _REASON_LETTERS = "-rscwS"
 
 
-def list_domains(domain: str | None, long: bool, verbose: bool, context: bool, cpupool: bool, as_json: bool) -> None:
+def list_domains(
+    domain: str | None, long: bool, verbose: bool, context: bool, cpupool: bool, numa: bool, as_json: bool
+) -> None:
     """Lists domains in xl's columns, or as JSON."""
+    pools: dict[int, str] = {}
     with open_host() as host:
         found, known = names.listed(host, domain)
+        if cpupool:
+            from xenvm.ops.cpupools import names as pool_names
+
+            pools = pool_names(host, {info.cpupool for info in found})
         if long:
             from xenvm.cli.facts import print_long
 
             print_long(host, found, known)
             return
-    print_domains(found, [known[info.domid] for info in found], verbose, context, cpupool, as_json)
+    named = [known[info.domid] for info in found]
+    print_domains(found, named, verbose, context, cpupool, as_json, pools=pools, numa=numa)
 
 
 def print_domains(
@@ -35,8 +43,11 @@ def print_domains(
     context: bool,
     cpupool: bool,
     as_json: bool,
+    *,
+    pools: Mapping[int, str] | None = None,
+    numa: bool = False,
 ) -> None:
-    """Prints the table of domains, each with its name."""
+    """Prints the table of domains, each with its name; `pools` are the names of cpupools by their numbers."""
     pairs = list(zip(found, named, strict=True))
     if as_json:
         import json
@@ -45,13 +56,16 @@ def print_domains(
         return
     extra = "   UUID                            Reason-Code\tSecurity Label" if verbose else ""
     extra += "   Security Label" if context and not verbose else ""
-    lines = [HEADER + extra + ("         Cpupool" if cpupool else "")]
-    lines += [row(info, name, verbose, context, cpupool) for info, name in pairs]
+    lines = [HEADER + extra + ("         Cpupool" if cpupool else "") + (" NODE Affinity" if numa else "")]
+    for info, name in pairs:
+        pool = (pools or {}).get(info.cpupool, f"Pool-{info.cpupool}")
+        # On ARM Xen has one node, which all domains may use.
+        lines.append(row(info, name, verbose, context, pool if cpupool else None) + (" all" if numa else ""))
     print("\n".join(lines))
 
 
-def row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupool: bool) -> str:
-    """A row of xl's list."""
+def row(info: DomainInfo, name: str | None, verbose: bool, context: bool, pool: str | None = None) -> str:
+    """A row of xl's list; with the name of the cpupool, if that is given."""
     mib = (info.tot_pages + info.outstanding_pages) // 256
     text = f"{padded(name, 40)} {info.domid:5} {mib:5} {info.nr_online_vcpus:5}"
     text += f"     {state_letters(info)}  {info.cpu_time / 1e9:8.1f}"
@@ -60,7 +74,7 @@ def row(info: DomainInfo, name: str | None, verbose: bool, context: bool, cpupoo
         text += f" {info.uuid} {reason}"
     if verbose or context:
         text += f" {'-':>16}"
-    return text + (f"{f'Pool-{info.cpupool}':>16}" if cpupool else "")
+    return text if pool is None else text + " " * (16 - len(pool.encode())) + shown(pool)
 
 
 def padded(name: str | None, width: int) -> str:

@@ -86,7 +86,7 @@ def _domname(host: LibvirtHost, domain: str) -> None:
     print(host.find(domain)[0])
 
 
-def _info(host: LibvirtHost, field: str | None, as_json: bool) -> int:
+def _info(host: LibvirtHost, field: str | None, as_json: bool, **_: Any) -> int:
     from xenvm.cli.info import print_facts
 
     return print_facts(host.facts(), field, as_json)

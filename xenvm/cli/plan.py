@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenbus.value import Value
-from xenvm.cli.create import load
+from xenvm.cli.create import load, with_host_defaults
 from xenvm.cli.run import CONFLICT, OK, Answer, explicit_host, open_host, say, usage
 from xenvm.errors import ConfigError, HostError, ImageError, XenvmError
 
@@ -28,6 +28,8 @@ class Wanted(Value):
     gic: str = ""
     gpaddr_bits: int = 40
     bits: int = 64
+    masks: bool = True
+    """Whether the CPU masks of the host's xl.conf count."""
 
 
 class Verdict(Value):
@@ -38,6 +40,8 @@ class Verdict(Value):
     plan: Plan | None
     """None where that host could not even begin."""
     conflict: XenvmError | None
+    defaults: tuple[str, ...] = ()
+    """What of the guest is said by the host's xl.conf."""
 
     @property
     def word(self) -> str:
@@ -70,7 +74,9 @@ def show(config: str, settings: tuple[str, ...], options: Options, wanted: Wante
     if unknown := next((word for word in chosen if word not in SECTIONS), None):
         return usage(f"{unknown!r} is no part of a plan: there are {', '.join(SECTIONS)}")
     try:
-        verdict = _judge(load(config, settings, quiet), options, wanted)
+        spec = load(config, settings, quiet)
+        spec, defaults = (spec, ()) if wanted.xen else with_host_defaults(spec, masks=wanted.masks)
+        verdict = _judge(spec, options, wanted).replace(defaults=defaults)
     except (ConfigError, ImageError) as error:
         if wanted.as_json:
             from xenvm.cli.plan_show import invalid_json

@@ -70,6 +70,8 @@ def _summary(verdict: Verdict) -> Iterator[str]:
     vcpus = f"{spec.maxvcpus} vCPU{'s' * (spec.maxvcpus != 1)}"
     yield f"guest     {spec.name}: {plan.bits}-bit, {vcpus}, {_size(spec.maxmem * 1024)}"
     yield f"memory    {plan.need // 1024} MiB of the host's, with page tables"
+    if verdict.defaults:
+        yield f"xl.conf   {', '.join(verdict.defaults)}"
     yield f"run time  chosen only then: {', '.join(plan.stand_ins)}"
 
 
@@ -182,7 +184,7 @@ def as_json(verdict: Verdict, sections: Sequence[str]) -> dict[str, object]:
     if plan is None:
         return {**fields, "host": {"which": verdict.where}}
     if "summary" in sections:
-        fields |= {"host": _host(verdict.where, plan), "guest": _guest(plan)}
+        fields |= {"host": _host(verdict.where, plan), "guest": _guest(plan), "xl_conf": list(verdict.defaults)}
     if "memory" in sections:
         fields["memory"] = [_area(area) for area in plan.memory]
     kinds = [kind for section, kind in _KINDS.items() if section in sections]

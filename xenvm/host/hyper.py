@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol
+
+    from xenvm.host.pools import PoolControl
 else:
     Protocol = object
 
@@ -227,6 +229,10 @@ class Hypervisor(Protocol):
 
     def pool_scheduler(self, pool: int) -> str:
         """Name of a cpupool's scheduler; ENOENT if there is no such pool."""
+
+    @property
+    def pools(self) -> PoolControl:
+        """What changes cpupools."""
 
     def console_ring(self, *, clear: bool = False) -> bytes:
         """Xen's own log (``xl dmesg``)."""

@@ -23,6 +23,10 @@ Behind the folder may stand what a new simulated host is made of, as ``?xen=4.17
 """
 SIMULATED = "this machine has no Xen: the host is simulated, and no guest really runs"
 """The notice of a host that nobody asked for."""
+XL_CONF = "/etc/xen/xl.conf"
+CONF_VARIABLE = "XENVM_XL_CONF"
+"""Names another file in its place, or with an empty text none; a simulated host has only this one."""
+_MOST_CONF = 1 << 16
 _SIGNS = ("dev/xen/privcmd", "proc/xen", "sys/hypervisor/type")
 """What is there under Xen, whether it can be used or not."""
 _INTERRUPTS = "/proc/interrupts"
@@ -134,6 +138,24 @@ def open_host(choice: str | None = None, tell: Callable[[str], object] = lambda 
     if choice == "xen" or under_xen():
         return Host()
     return _simulated("", SIMULATED, tell)
+
+
+def xl_conf(choice: str | None = None) -> tuple[str, bytes]:
+    """Path and contents of what the host says of all guests; nothing of a file with comments alone. HostError."""
+    choice = choice or os.environ.get(VARIABLE) or ""
+    real = choice == "xen" or (not choice and under_xen())
+    path = os.environ.get(CONF_VARIABLE, XL_CONF if real else "")
+    if not path:
+        return "", b""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST_CONF)
+    except FileNotFoundError:
+        return path, b""
+    except OSError as error:
+        raise HostError(f"{path} cannot be read: {error.strerror}") from error
+    says = any(line.strip() and line.lstrip()[:1] != b"#" for line in data.splitlines())
+    return path, data if says else b""
 
 
 def under_xen(root: str = "/") -> bool:

@@ -56,7 +56,7 @@ def act(host: Host, info: DomainInfo, memo: Memo, say: Say) -> Domid | None:
         _dump(host, info, name, say)
     _keep_console(host, info, name)
     if action.endswith("restart"):
-        now = memo.replace(spec=memos.current(host, info, memo))
+        now = memo.replace(spec=memos.current(host, info, memo), updated=False)
         restart = Restart(info, now, aside=action == "rename-restart")
         with Shield():
             restarts.begin(host, restart)

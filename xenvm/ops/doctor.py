@@ -144,12 +144,14 @@ def _of_a_kind(kind: str, left: list[Leftover]) -> Iterator[Finding]:
         yield Finding(check, WARN, sentence, f"xenvm gc --remove {kind}")
 
 
-def needs(host: Host, path: str) -> Iterator[Finding]:
-    """What the guest of a configuration needs besides; nothing is touched."""
+def needs(
+    host: Host, path: str, with_defaults: Callable[[GuestSpec], GuestSpec] = lambda spec: spec
+) -> Iterator[Finding]:
+    """What the guest of a configuration needs besides; nothing is touched. `with_defaults` adds what the host says."""
     from xenvm.guest.load import load_file
 
     try:
-        spec, _warnings = load_file(path)
+        spec = with_defaults(load_file(path)[0])
     except (ConfigError, XenvmError, OSError) as error:
         yield Finding("configuration", FAIL, str(error))
         return

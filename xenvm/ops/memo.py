@@ -38,6 +38,8 @@ class Memo(Value):
     """Settled: with its uuid and MACs."""
     watch: str = "background"
     hotplug_scripts: bool = False
+    updated: bool = False
+    """Whether `spec` is for the next start, and not what the guest is now."""
 
 
 def to_text(memo: Memo) -> str:
@@ -45,6 +47,7 @@ def to_text(memo: Memo) -> str:
     from xenvm.guest.frozen import freeze
 
     kept: dict[str, Json] = {"version": _VERSION, "watch": memo.watch, "hotplug_scripts": memo.hotplug_scripts}
+    kept.update({"updated": True} if memo.updated else {})
     return jsontext.text({**kept, "spec": freeze(memo.spec.replace(places=None))})
 
 
@@ -62,7 +65,7 @@ def from_json(found: Any) -> Memo:
     spec = thaw(found.get("spec"))
     if not isinstance(spec, GuestSpec):
         raise ValueError("no specification of a guest")
-    return Memo(spec, found["watch"], found.get("hotplug_scripts") is True)
+    return Memo(spec, found["watch"], found.get("hotplug_scripts") is True, found.get("updated") is True)
 
 
 def write(host: Host, domid: Domid, uuid: str, memo: Memo) -> None:
@@ -83,8 +86,11 @@ def read(host: Host, domid: Domid, uuid: str) -> Memo | None:
 
 
 def current(host: Host, info: DomainInfo, memo: Memo) -> GuestSpec:
-    """The guest as it is now: its name, devices, memory and vCPUs have changed, as with libxl's record."""
+    """The guest as it is now: its name, devices, memory and vCPUs have changed, as with libxl's record. Or as it is to
+    be from its next start on, if that was replaced."""
     spec = memo.spec.replace(uuid=info.uuid)
+    if memo.updated:
+        return spec.replace(name=_name(host, info.domid) or spec.name)
     record = host.plumbing.userdata.UserData(info.domid, info.uuid).read_config()
     if record is not None:
         from xenvm.guest.libxl_change import with_devices
@@ -109,16 +115,21 @@ def _present(host: Host, domid: Domid, spec: GuestSpec) -> GuestSpec:
 def _resized(host: Host, domid: Domid, spec: GuestSpec) -> GuestSpec:
     """With the name, memory and vCPUs of the store, where only the toolstack writes them."""
     home = f"/local/domain/{domid}"
-    paths = [f"{home}/{key}" for key in ("name", "memory/static-max", "memory/target")]
+    paths = [f"{home}/{key}" for key in ("memory/static-max", "memory/target")]
     paths += [f"{home}/cpu/{number}/availability" for number in range(spec.maxvcpus)]
-    name, most, target, *cpus = map(known, host.store.batch(list(map(Read, paths))))
+    most, target, *cpus = map(known, host.store.batch(list(map(Read, paths))))
     maxmem = KiB(_number(most) or spec.maxmem)
     return spec.replace(
-        name=name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) and name else spec.name,
+        name=_name(host, domid) or spec.name,
         maxmem=maxmem,
         memory=KiB(min(_number(target) or spec.memory, maxmem)),
         vcpus=cpus.count(b"online") or spec.vcpus,
     )
+
+
+def _name(host: Host, domid: Domid) -> str:
+    reply = known(host.store.batch([Read(f"/local/domain/{domid}/name")])[0])
+    return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else ""
 
 
 def _number(value: object) -> int | None:

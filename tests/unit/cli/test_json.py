@@ -21,7 +21,7 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs/json.md").read_text()
 SECTIONS = {
     name: text
     for heading, text in re.findall(r"^## (`.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    for name in re.findall("`([a-z-]+)`", heading)
+    for name in re.findall("`([a-z0-9-]+)`", heading)
 }
 TABLES = [command.name for command in COMMANDS if any("--json" in option.flags for option in command.options)]
 ELSEWHERE = {"create", "plan", "replay", "top"}

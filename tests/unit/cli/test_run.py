@@ -21,6 +21,7 @@ CODES = [
     (errors.NoSuchDomain("g"), 3, "g is an invalid domain identifier"),
     (errors.DomainExists("x"), 4, "x"),
     (errors.DomainError("x"), 1, "x"),
+    (errors.NoSuchPool("p"), 1, "there is no cpupool 'p' on this host"),
     (errors.WaitTimeout("x"), 5, "x"),
     (store.StoreTimeout("x"), 5, "x"),
     (errors.ConfigError("bad", source="g.cfg", line=3, column=7), 6, "g.cfg:3:7: bad"),

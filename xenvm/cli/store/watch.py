@@ -80,7 +80,7 @@ def _show(session: Session, paths: list[str], values: bool, times: bool, as_json
         node = nodes.get(path)
         if as_json:
             entry = {"path": path, "value": None} if node is None else formats.node_object(path, node)
-            lines.append(json.dumps({"time": round(now, 6), **entry}))
+            lines.append(json.dumps({"version": 1, "time": round(now, 6), **entry}))
         elif node is None:
             lines.append(head + path + ("  (none)" if values and not path.startswith("@") else ""))
         else:

@@ -28,7 +28,7 @@ def create(call: Call) -> int:
     call.given = [pair for pair in call.given if pair[0] != "f"]
     try:
         if call.dry or call.has("n"):
-            return _dry_run(files[0], settings, call.has("q"))
+            return _dry_run(files[0], settings, call.has("q"), masks=not call.has("i"))
         return ERROR_FAIL if call.native([files[0], *settings]) else 0
     except ConfigError as error:
         tell(f"xl: {error}")
@@ -40,7 +40,8 @@ def create(call: Call) -> int:
         return ERROR_FAIL
 
 
-def _dry_run(path: str, settings: list[str], quiet: bool) -> int:
+def _dry_run(path: str, settings: list[str], quiet: bool, *, masks: bool) -> int:
+    from xenvm.cli.create import with_host_defaults
     from xenvm.guest.blueprint import settled
     from xenvm.guest.libxl_json import record
     from xenvm.guest.load import load_file
@@ -50,7 +51,7 @@ def _dry_run(path: str, settings: list[str], quiet: bool) -> int:
     spec, diagnostics = load_file(path, tuple(settings))
     for diagnostic in diagnostics:
         tell(f"xl: {diagnostic}")
-    _show(record(settled(spec)))
+    _show(record(settled(with_host_defaults(spec, masks=masks)[0])))
     return 0
 
 
@@ -78,8 +79,8 @@ def ask(call: Call) -> int:
 
 
 def info(call: Call) -> int:
-    """A field that is not there is none that xl complains of."""
-    call.native(call.operands[:1])
+    """A field that is not there is none that xl complains of, and none counts beside -n."""
+    call.native([] if call.has("n") else call.operands[:1])
     return 0
 
 
@@ -163,14 +164,13 @@ def network_attach(call: Call) -> int:
     """With -N only says what it would attach."""
     if not call.dry:
         return call.native()
+    from xenvm.cli.devices import with_host_defaults
     from xenvm.guest.jsontext import text
     from xenvm.guest.libxl_json import nic_entry
     from xenvm.guest.vif import parse_vif
     from xenvm.ops.attach import CHOOSE
 
     warnings: list[str] = []
-    _show(
-        text(nic_entry(parse_vif(tuple(call.operands[1:]), CHOOSE, source="network-attach", warnings=warnings))),
-        "vif: ",
-    )
+    nic = parse_vif(tuple(call.operands[1:]), CHOOSE, source="network-attach", warnings=warnings)
+    _show(text(nic_entry(with_host_defaults(nic))), "vif: ")
     return 0

@@ -12,8 +12,7 @@ _PCI = "xenvm does not hand out PCI devices: on ARM Xen's support for them is ex
 _DEVICE = "xenvm does not plumb devices of this kind while a guest runs"
 _USB = "xenvm has no USB for guests"
 _TPM = "xenvm has no virtual TPM: it needs a domain of its own, which is built for x86"
-_POOL = "xenvm puts guests into cpupools (`pool`), but does not change the pools themselves"
-_SCHED = "xenvm has no command for a scheduler's parameters: set them in the guest's configuration"
+_POOL = "Xen on ARM has one NUMA node, so there is nothing to split"
 _FLASK = "xenvm does not manage Flask's policy: use the tools that come with it"
 _OVERLAY = (
     "xenvm does not change Xen's own device tree: give the device in the guest's configuration (dtdev, iomem, irqs)"
@@ -21,15 +20,6 @@ _OVERLAY = (
 _QUOTA = "xenvm does not change the xenstore daemon's quotas: set them where it is started"
 
 REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
-    ("sched-credit", "Show and set credit's parameters.", False, True, _SCHED),
-    ("sched-credit2", "Show and set credit2's parameters.", False, True, _SCHED),
-    ("sched-rtds", "Show and set rtds' parameters.", False, True, _SCHED),
-    ("cpupool-create", "Create a cpupool.", False, True, _POOL),
-    ("cpupool-destroy", "End a cpupool.", False, True, _POOL),
-    ("cpupool-rename", "Rename a cpupool.", False, True, _POOL),
-    ("cpupool-cpu-add", "Give a cpupool CPUs.", False, True, _POOL),
-    ("cpupool-cpu-remove", "Take CPUs from a cpupool.", False, True, _POOL),
-    ("cpupool-migrate", "Put a domain into another cpupool.", False, True, _POOL),
     ("cpupool-numa-split", "Make a cpupool of each NUMA node.", False, True, _POOL),
     ("trigger", "Send a guest an NMI, reset or power button.", False, True, "Xen on ARM has no such triggers; "
      "`xenvm trigger` stops a guest with a reason"),

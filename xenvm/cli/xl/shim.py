@@ -84,7 +84,7 @@ def _attempt(call: Call) -> int:
     """Runs it; errors become xl's words and codes."""
     row = call.row
     try:
-        return _work(row)(call)
+        return work(row)(call)
     except NoSuchDomain as error:
         return _nobody(call, str(error.who))
     except BrokenPipeError:
@@ -100,12 +100,12 @@ def _attempt(call: Call) -> int:
         return FAILED
 
 
-def _work(row: Row) -> Callable[[Call], int]:
+def work(row: Row) -> Callable[[Call], int]:
+    """What carries the subcommand out."""
     if not row.own:
         return lambda call: min(call.native(), FAILED)
-    from xenvm.cli.xl import own
-
-    found: Callable[[Call], int] = getattr(own, row.own)
+    module, _, name = row.own.rpartition(":")
+    found: Callable[[Call], int] = getattr(__import__(f"xenvm.cli.xl.{module or 'own'}", fromlist=[name]), name)
     return found
 
 

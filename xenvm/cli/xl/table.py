@@ -24,7 +24,8 @@ class Row(Value):
     """How many words it needs."""
     native: str = ""
     own: str = ""
-    """The function of xenvm.cli.xl.own that calls the native command in xl's manner, where the words do not pass."""
+    """The function of xenvm.cli.xl.own, or MODULE:FUNCTION, that calls the native command in xl's manner, where the
+    words do not pass."""
     ignored: str = ""
     """Letters that change nothing here."""
     refused: str = ""
@@ -46,20 +47,22 @@ class Row(Value):
 _ATTACH = "DOMAIN ..."
 _LIVE = "The guest's driver must let go; xl waits likewise."
 
+_SCHED = ("domain=d", "weight=w", "cap=c", "schedparam=s", "cpupool=p", "ratelimit_us=r")
+
 ROWS: tuple[Row, ...] = (
     Row(
         "create", "Create a guest from a configuration.", "AFVcdef:inpq",
         ("defconfig=f", "dryrun=n", "ignore-global-affinity-masks=i", "quiet=q", "vncviewer=V", "vncviewer-autopass=A"),
-        "[CONFIG] [KEY=VALUE]...", native="create", own="create", ignored="di", refused="AV",
+        "[CONFIG] [KEY=VALUE]...", native="create", own="create", ignored="d", refused="AV",
         reason="there is no graphical console to view: ARM guests of xenvm have none", dry=True,
         difference="Ends with 1 for a configuration that cannot be used, 3 for what fails later, 6 without a"
         " configuration. `-d` prints nothing.",
     ),
-    Row("config-update", "Replace the configuration that the next reboot uses.", "dqf:", ("defconfig=f",),
-        "DOMAIN [CONFIG] [KEY=VALUE]...", 1, reason="a guest keeps what it was created with, and what it was given"
-        " since: shut it down, and create it with the new configuration"),
+    Row("config-update", "Replace the configuration that the next reboot uses.", "dqf:", ("defconfig=f", "quiet=q"),
+        "DOMAIN [CONFIG] [KEY=VALUE]...", native="config-update", own="config:update", ignored="d", dry=True,
+        difference="For guests that xenvm has created; their names stay. A missing file ends with 253."),
     Row("list", "List domains.", "lvhZcn", ("long=l", "verbose=v", "context=Z", "cpupool=c", "numa=n"), "[DOMAIN]",
-        native="list", own="listing", refused="n", reason="Xen on ARM has one NUMA node, which all domains may use",
+        native="list", own="listing",
         difference="`-l` shows the record of the configuration as it was last written."),
     Row("destroy", "End a domain at once.", "f", (), "DOMAIN", 1, native="destroy", failed="destroy failed (rc=-3)",
         difference="`-f` does not end domain 0 either."),
@@ -83,11 +86,11 @@ ROWS: tuple[Row, ...] = (
     Row("vcpu-list", "List vCPUs.", "", (), "[DOMAIN]...", native="vcpu-list", own="vcpu_list",
         number_fails=False),
     Row("vcpu-pin", "Set where vCPUs run.", "fi", ("force=f", "ignore-global-affinity-masks=i"),
-        "DOMAIN VCPU|all HARD [SOFT]", 3, native="vcpu-pin", ignored="i", difference="There is no dry run (`-N`)."),
+        "DOMAIN VCPU|all HARD [SOFT]", 3, native="vcpu-pin", own="config:vcpu_pin", ignored="i", dry=True),
     Row("vcpu-set", "Set how many vCPUs a guest has.", "i", ("ignore-host=i",), "DOMAIN COUNT", 2, native="vcpu-set"),
     Row("vm-list", "List uuids and names.", native="vm-list"),
     Row("info", "Show facts about the host.", "nx", ("numa=n", "xenstore=x"), "[FIELD]", native="info", own="info",
-        refused="nx", reason="the tables of NUMA nodes and of the xenstore's features are not shown"),
+        refused="x", reason="the table of the xenstore's features is not shown"),
     Row("domid", "Print the domid of a name.", "", (), "NAME", 1, native="domid", own="domid"),
     Row("domname", "Print the name of a domid.", "", (), "DOMID", 1, native="domname", own="domname"),
     Row("rename", "Rename a domain.", "", (), "DOMAIN NAME", 2, native="rename", failed="Can't rename domain '{0}'."),
@@ -112,7 +115,27 @@ ROWS: tuple[Row, ...] = (
         failed="libxl_device_disk_remove failed."),
     Row("uptime", "Show for how long domains run.", "s", (), "[DOMAIN]...", native="uptime", number_fails=False),
     Row("claims", "List domains with the memory that is set aside for them.", native="claims"),
+    Row("sched-credit", "Show and set credit's parameters.", "d:w:c:p:t:r:m:s",
+        (*_SCHED, "tslice_ms=t", "migration_delay_us=m"), native="sched-credit", own="pools:schedule"),
+    Row("sched-credit2", "Show and set credit2's parameters.", "d:w:c:p:r:s", _SCHED, native="sched-credit2",
+        own="pools:schedule"),
+    Row("sched-rtds", "Show and set rtds' parameters.", "d:p:b:v:e:c:", ("domain=d", "period=p", "budget=b",
+        "vcpuid=v", "extratime=e", "cpupool=c"), native="sched-rtds", own="pools:schedule",
+        difference="One `-v` at a time: a number or `all`."),
+    Row("cpupool-create", "Create a cpupool.", "nf:", ("defconfig=f", "dryrun=n"), "[CONFIG] [KEY=VALUE]...",
+        native="cpupool-create", own="pools:create", dry=True, difference="A key that it does not know is an error,"
+        " and so is a name that is a number."),
     Row("cpupool-list", "List cpupools.", "c", ("cpus=c",), "[CPUPOOL]", native="cpupool-list"),
+    Row("cpupool-destroy", "End a cpupool.", "", (), "CPUPOOL", 1, native="cpupool-destroy", own="pools:plain",
+        failed="Can't destroy cpupool '{0}'"),
+    Row("cpupool-rename", "Rename a cpupool.", "", (), "CPUPOOL NAME", 2, native="cpupool-rename", own="pools:plain",
+        failed="Can't rename cpupool '{0}'", difference="A name that another cpupool has is refused."),
+    Row("cpupool-cpu-add", "Give a cpupool CPUs.", "", (), "CPUPOOL CPUS", 2, native="cpupool-cpu-add",
+        own="pools:cpu_add"),
+    Row("cpupool-cpu-remove", "Take CPUs from a cpupool.", "", (), "CPUPOOL CPUS", 2, native="cpupool-cpu-remove",
+        own="pools:cpu_remove"),
+    Row("cpupool-migrate", "Put a domain into another cpupool.", "", (), "DOMAIN CPUPOOL", 2,
+        native="cpupool-migrate", own="pools:migrate"),
     *(Row(name, summary, words="...", native=name if attach else "", on_arm=on_arm, reason=reason)
       for name, summary, attach, on_arm, reason in REFUSED),
 )  # fmt: skip

@@ -47,6 +47,8 @@ class SimDomain:
         self.claimed = 0
         """Pages that are set aside for it."""
         self.scheduling = Scheduling()
+        self.of_vcpus: dict[int, Scheduling] = {}
+        """What rtds has for single vCPUs."""
         self.colors: tuple[int, ...] = ()
         self.online: set[int] = set()
         self.frames = Extents()
@@ -152,6 +154,7 @@ class SimDomain:
             "irqs": sorted(self.irqs),
             "devices": self.devices,
             "scheduling": self.scheduling.as_dict(),
+            "of_vcpus": [(vcpu, of.as_dict()) for vcpu, of in self.of_vcpus.items()],
             "colors": list(self.colors),
         }
 
@@ -166,6 +169,7 @@ def domain_from(domid: Domid, state: dict[str, Any], ram: Ram) -> SimDomain:
     domain.iomem = Extents(state["iomem"])
     domain.tables = set(map(tuple, state["tables"]))
     domain.scheduling, domain.colors = Scheduling(**state["scheduling"]), tuple(state["colors"])
+    domain.of_vcpus = {vcpu: Scheduling(**of) for vcpu, of in state["of_vcpus"]}
     domain.params, domain.mapped = dict(state["params"]), dict(state["mapped"])
     domain.grants.entries = {ref: Grant(to, gfn, readonly) for ref, to, gfn, readonly in state["grants"]}
     domain.entry = VcpuContext(*state["entry"]) if state["entry"] else None

@@ -24,7 +24,7 @@ SNAPSHOT, MACHINE = "world.json", "machine.json"
 PATIENCE = 1.0
 """Seconds after which somebody is told whom the folder is waited for."""
 _HOLDER_MAX = 200
-_FORMAT = 3
+_FORMAT = 4
 _RAM = "ram-"
 
 

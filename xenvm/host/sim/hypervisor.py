@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.host.hyper import PhysInfo, VersionInfo, XenVersion
+from xenvm.host.hyper import PhysInfo, Scheduling, VersionInfo, XenVersion
 from xenvm.host.sim.devices import DeviceOperations
 from xenvm.host.sim.domain import domain_from
 from xenvm.host.sim.machine import DEFAULT, Machine
@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+
+    from xenvm.host.pools import PoolControl
 
     RamMaker = Callable[[Domid, Iterable[tuple[int, int]]], Ram]
     """Makes a domain's memory; the ranges are frames whose content is there already."""
@@ -67,11 +69,18 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
 
     def free_cpus(self) -> int:
         """How many CPUs are in no cpupool."""
-        return self.machine.cpus - len(frozenset().union(*self.machine.cpupools.values()))
+        return self.machine.cpus - len(frozenset().union(*self.pool_cpus.values()))
 
     def cpupools(self) -> dict[int, frozenset[int]]:
         """CPUs of each cpupool by its number."""
-        return self.machine.cpupools
+        return dict(sorted(self.pool_cpus.items()))
+
+    @property
+    def pools(self) -> PoolControl:
+        """What changes cpupools."""
+        from xenvm.host.sim.pools import Pools
+
+        return Pools(self)
 
     def debug_keys(self, keys: bytes) -> None:
         """Tells in the log that they came: nothing here acts on them."""
@@ -97,6 +106,11 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
             "rotor": self.rotor,
             "free_pages": self.free_pages + sum(domain.tot_pages for domain in dead),
             "channels": self.channels.state(),
+            "dom0": self.all[DOM0].scheduling.as_dict(),
+            "pools": [
+                [number, sorted(cpus), self.pool_schedulers[number], self.pool_parameters.get(number, {})]
+                for number, cpus in self.pool_cpus.items()
+            ],
             "domains": {
                 str(domid): domain.state() for domid, domain in self.all.items() if domid != DOM0 and not domain.dying
             },
@@ -106,6 +120,10 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
         """What `state` gave, over the same machine."""
         self.rotor, self.free_pages = state["rotor"], state["free_pages"]
         self.channels.restore(state["channels"])
+        self.all[DOM0].scheduling = Scheduling(**state["dom0"])
+        self.pool_cpus = {number: frozenset(cpus) for number, cpus, _, _ in state["pools"]}
+        self.pool_schedulers = {number: scheduler for number, _, scheduler, _ in state["pools"]}
+        self.pool_parameters = {number: parameters for number, _, _, parameters in state["pools"]}
         for text, fields in state["domains"].items():
             domid = Domid(int(text))
             self.enter(domain_from(domid, fields, self._ram(domid, fields["written"])))

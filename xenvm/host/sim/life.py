@@ -36,6 +36,10 @@ class DomainOperations:
         self.images = Images()
         self.free_pages = machine.memory * 256
         self.channels = EventChannels()
+        self.pool_cpus = machine.cpupools
+        self.pool_schedulers = dict.fromkeys(self.pool_cpus, machine.scheduler)
+        self.pool_parameters: dict[int, dict[str, int]] = {}
+        """What differs from the scheduler's defaults."""
         self.all: dict[Domid, SimDomain] = {}
         self.rotor = 1
         """Where the search for a free domid begins: Xen does not give one out again at once."""
@@ -150,8 +154,10 @@ class DomainOperations:
         if any(wrong):
             reason = "too many vCPUs for the GIC, more than 960 SPIs, or what this host does not have"
             raise HypercallError("createdomain", EINVAL, detail=reason)
-        if not self.machine.cpupools.get(request.cpupool):
+        if request.cpupool not in self.pool_cpus:
             raise HypercallError("createdomain", ESRCH, detail="there is no such cpupool")
+        if not self.pool_cpus[request.cpupool]:
+            raise HypercallError("createdomain", ENODEV, detail="the cpupool has no CPUs")
 
     def _next_domid(self) -> Domid:
         for _ in range(FIRST_RESERVED):
@@ -279,7 +285,7 @@ class DomainOperations:
         domain, name = self._get("setvcpuaffinity", domid), "setvcpuaffinity"
         if vcpu < domain.request.max_vcpus and not domain.vcpus:
             raise HypercallError(name, ESRCH, domid=domid, detail="it has no vCPUs yet")
-        every, pool = frozenset(range(self.machine.cpus)), self.machine.cpupools[domain.cpupool]
+        every, pool = frozenset(range(self.machine.cpus)), self.pool_cpus[domain.cpupool]
         most = (self.machine.cpus + 7) & ~7  # a map has whole bytes
         known = all(cpu < most for cpus in (hard, soft) for cpu in cpus or ())
         if vcpu >= domain.vcpus or not known or (hard is not None and not hard & pool):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from errno import EEXIST, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP
 
+from xenbus.value import Value
 from xenvm.errors import HypercallError
 from xenvm.host.hyper import Scheduling
 from xenvm.host.sim.life import DomainOperations
 from xenvm.types import Domid
 
-_DEFAULTS = {
+DEFAULTS: dict[str, Scheduling] = {
     "credit": Scheduling(weight=256, cap=0),
     "credit2": Scheduling(weight=256, cap=0),
     "rtds": Scheduling(period=10000, budget=4000, extratime=True),
@@ -23,22 +24,23 @@ class PolicyOperations(DomainOperations):
 
     def pool_scheduler(self, pool: int) -> str:
         """Name of a cpupool's scheduler; ENOENT if there is no such pool."""
-        if pool not in self.machine.cpupools:
+        if pool not in self.pool_cpus:
             raise HypercallError("cpupool_info", ENOENT, detail=f"there is no cpupool {pool}")
-        return self.machine.scheduler
+        return self.pool_schedulers[pool]
 
     def scheduling(self, domid: Domid) -> Scheduling:
         """A domain's parameters for its scheduler; all None if it has none. rtds tells its defaults."""
         domain = self._get("scheduler_op", domid)
-        defaults = _DEFAULTS.get(self.machine.scheduler, Scheduling())
-        return defaults if self.machine.scheduler == "rtds" else defaults.replace(**_given(domain.scheduling))
+        scheduler = self.pool_schedulers[domain.cpupool]
+        defaults = DEFAULTS.get(scheduler, Scheduling())
+        return defaults if scheduler == "rtds" else defaults.replace(**given(domain.scheduling))
 
     def set_scheduling(self, domid: Domid, wanted: Scheduling) -> None:
         """Changes what is not None; EINVAL if the domain's scheduler has no such parameter, or refuses the value."""
         domain, now = self._get("scheduler_op", domid), self.scheduling(domid)
-        after = now.replace(**_given(wanted))
-        if any(getattr(now, key) is None for key in _given(wanted)) or not _sensible(after):
-            detail = f"{self.machine.scheduler} has no such parameter, or not of this size"
+        after = now.replace(**given(wanted))
+        if any(getattr(now, key) is None for key in given(wanted)) or not sensible(after):
+            detail = f"{self.pool_schedulers[domain.cpupool]} has no such parameter, or not of this size"
             raise HypercallError("scheduler_op", EINVAL, domid=domid, detail=detail)
         if after.weight == 0:
             after = after.replace(weight=now.weight)  # Xen takes it for "as it is"
@@ -70,11 +72,13 @@ class PolicyOperations(DomainOperations):
         self._get("flask_op", domid).ssidref = ssidref
 
 
-def _given(wanted: Scheduling) -> dict[str, int]:
+def given(wanted: Value) -> dict[str, int]:
+    """The fields that are not None."""
     return {key: value for key, value in wanted.as_dict().items() if value is not None}
 
 
-def _sensible(wanted: Scheduling) -> bool:
+def sensible(wanted: Scheduling) -> bool:
+    """Whether Xen takes these numbers."""
     if wanted.weight is not None and not 0 <= wanted.weight <= 0xFFFF:
         return False
     if wanted.cap is not None and not 0 <= wanted.cap <= 0xFFFF:

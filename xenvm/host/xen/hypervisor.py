@@ -17,6 +17,10 @@ from xenvm.host.xen.operations import checked
 from xenvm.host.xen.policy import PolicyOperations
 from xenvm.types import DOM0
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenvm.host.pools import PoolControl
+
 
 class XenHypervisor(PolicyOperations, MemoryOperations, DeviceOperations):
     """Xen on ARM, 4.14 to 4.22, from dom0; safe for threads."""
@@ -41,6 +45,13 @@ class XenHypervisor(PolicyOperations, MemoryOperations, DeviceOperations):
         self.version = _version(calls)
         super().__init__(calls, layout_of(parse_release(abi) if abi else self.version.release))
         self._confirm()
+
+    @property
+    def pools(self) -> PoolControl:
+        """What changes cpupools; few commands need it."""
+        from xenvm.host.xen.pools import PoolOperations
+
+        return PoolOperations(self._calls, self._layout)
 
     def close(self) -> None:
         """Releases the host's handles."""

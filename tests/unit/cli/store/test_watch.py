@@ -34,7 +34,7 @@ def test_values_and_times(fake: FakeStore, xenvm: Xenvm) -> None:
 def test_json_lines(fake: FakeStore, xenvm: Xenvm) -> None:
     lines = xenvm("store", "watch", "-n", "2", "--json", "/local/domain/5/odd", "/none")[1].splitlines()
     assert [json.loads(line).get("base64") for line in lines] == ["YQBiCv8=", None]
-    assert json.loads(lines[1])["path"] == "/none"
+    assert (json.loads(lines[1])["path"], json.loads(lines[1])["version"]) == ("/none", 1)
 
 
 def test_depth(fake: FakeStore, xenvm: Xenvm) -> None:
