@@ -25,9 +25,9 @@ def find(release: tuple[int, int]) -> str:
 def check_folder(path: str) -> str:
     """Why the daemon could not share a folder of this host; empty: it can, and makes what is not there yet."""
     above = path
-    while not os.path.lexists(above):
+    while above and not os.path.lexists(above):
         above = os.path.dirname(above)
-    return "" if os.path.isdir(above) else f"{path} cannot be shared: {above} is no folder"
+    return "" if os.path.isdir(above) else f"{path} cannot be shared: {above or path} is no folder"
 
 
 class Started:

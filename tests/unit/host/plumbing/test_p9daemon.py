@@ -75,3 +75,4 @@ def test_folders(tmp_path: Path) -> None:
     assert p9daemon.check_folder(str(tmp_path)) == p9daemon.check_folder(f"{tmp_path}/new/deep") == ""
     for path in (f"{tmp_path}/file", f"{tmp_path}/file/below"):
         assert p9daemon.check_folder(path) == f"{path} cannot be shared: {tmp_path}/file is no folder"
+    assert p9daemon.check_folder("no/such") == "no/such cannot be shared: no/such is no folder"
