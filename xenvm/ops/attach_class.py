@@ -34,7 +34,8 @@ def attach_device(
     """
     if info.shutdown or info.dying:
         raise DomainError(f"domain {info.domid} has gone down: it can have no new device")
-    _start_server(host, make(max(devid, 0)))
+    if kind == "9pfs":
+        _start_server(host, make(max(devid, 0)))
     with guest_lock(host, info.domid, info.uuid):
         device = make(_next(host, info.domid, kind) if devid == CHOOSE else devid)
         host.store.transact(lambda tx: device_nodes(tx, device))
@@ -51,11 +52,10 @@ def attach_device(
 
 def _start_server(host: Host, device: Device) -> None:
     """Shared folders of this host have a daemon of Xen's own."""
-    if device.kind == "9pfs":
-        from xenvm.ops import folders
+    from xenvm.ops import folders
 
-        if folders.is_served(device):
-            folders.serve(host, device)
+    if folders.is_served(device):
+        folders.serve(host, device)
 
 
 def _next(host: Host, domid: Domid, kind: str) -> int:

@@ -66,6 +66,16 @@ def test_attach_list_and_detach(live: PeerWorld, info: DomainInfo) -> None:
     assert nodes(live) == before
 
 
+def test_a_console_without_a_number(live: PeerWorld, info: DomainInfo) -> None:
+    """It is the first one behind the primary console, which has the number 0."""
+    given = {"name": "talk", "connection": "pty", "output": "pty"}
+
+    def make(devid: int) -> Device:
+        return any_device("console", devid, info.domid, given)
+
+    assert attach_device(live.host, info, "console", make, wait=False).devid == 1
+
+
 def test_the_same_twice(live: PeerWorld, info: DomainInfo) -> None:
     display(live, info, devid=4)
     with pytest.raises(DeviceError, match="has this device already"):
