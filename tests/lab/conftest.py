@@ -50,7 +50,7 @@ def clean(dom0: Dom0, request: pytest.FixtureRequest) -> Iterator[Dom0]:
     before = dom0.traces()
     try:
         yield dom0
-        assert request.node.stash.get(_FAILED, False) or dom0.traces() == before
+        assert request.node.stash.get(_FAILED, False) or dom0.settled(before) == before
     finally:
         dom0.destroy_all()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import time
 from typing import Any
 
 from xenvm.lab import Lab, Result
@@ -138,6 +139,13 @@ class Dom0:
             "back ends": self.ok("ls /sys/bus/xen-backend/devices").split(),
             "userdata": [name for name in self.ok("ls /var/lib/xen").split() if not name.startswith("userdata-d.0.")],
         }
+
+    def settled(self, wanted: dict[str, list[str]], *, timeout: float = 60.0) -> dict[str, list[str]]:
+        """The traces once they are as wanted, or else the last ones: the kernel forgets devices in its own time."""
+        deadline = time.monotonic() + timeout
+        while (now := self.traces()) != wanted and time.monotonic() < deadline:
+            pass
+        return now
 
     def destroy_all(self) -> None:
         """Ends all guests by xl, whoever made them."""

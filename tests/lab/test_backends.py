@@ -55,7 +55,7 @@ def guest(dom0: Dom0) -> Iterator[Dom0]:
         dom0.console(NAME, "xenvm-guest: ready")
         yield dom0
         dom0.xenvm("destroy", NAME)
-        assert dom0.traces() == before
+        assert dom0.settled(before) == before
     finally:
         dom0.destroy_all()
         dom0.run(["kill", *pids])
@@ -82,7 +82,7 @@ def test_a_disk_of_a_program(guest: Dom0) -> None:
     assert states(guest) == {"vbd": (4, 4)}
     guest.xenvm("device-detach", NAME, "vbd", "51760")
     ask(guest, "echo gone-$(ls /sys/block | grep -c xvdd)", "^gone-0", name=NAME)
-    assert guest.traces() == before
+    assert guest.settled(before) == before
 
 
 def test_a_network_of_a_program(guest: Dom0) -> None:
@@ -96,7 +96,7 @@ def test_a_network_of_a_program(guest: Dom0) -> None:
     assert states(guest) == {"vif": (4, 4)}
     guest.xenvm("device-detach", NAME, "vif", "0")
     ask(guest, "echo gone-$(ls /sys/class/net | grep -c eth0)", "^gone-0", name=NAME)
-    assert guest.traces() == before
+    assert guest.settled(before) == before
 
 
 def test_a_channel(guest: Dom0) -> None:
@@ -116,7 +116,7 @@ def test_a_channel(guest: Dom0) -> None:
     assert guest.ok(["bash", "-c", talk]).strip() == "heard-hello"
     assert guest.xenvm("channel-list", NAME) == guest.xl("channel-list", NAME)
     guest.xenvm("device-detach", NAME, "console", "1")
-    assert guest.traces() == before
+    assert guest.settled(before) == before
 
 
 def test_a_guest_that_rewrites_its_nodes(guest: Dom0) -> None:

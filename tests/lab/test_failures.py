@@ -140,7 +140,7 @@ def test_every_fault_leaves_nothing(clean: Dom0) -> None:
             assert one["kind"] in ("HypercallError", "UnsupportedError", "ConfigError"), one
             assert (operation in one["error"] and name in one["error"]) or operation == "create", one
         assert all("nothing of it is left" in note for note in one["notes"]), one
-    assert clean.traces() == before
+    assert clean.settled(before) == before
     assert clean.ok("ls /sys/bus/xen-backend/devices") == devices, "the kernel noticed that they are gone"
 
 
@@ -164,7 +164,7 @@ def test_whatever_is_killed_leaves_nothing_that_gc_does_not_find(clean: Dom0) ->
     for one in found:
         assert one["left"] == {}, one
     assert any("domain:" in str(one["found"]) for one in found), "at least one domain was half built"
-    assert clean.traces() == before
+    assert clean.settled(before) == before
 
 
 # The launcher of xenvm, with less patience.

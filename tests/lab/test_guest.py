@@ -29,7 +29,7 @@ def guest(dom0: Dom0) -> Iterator[Dom0]:
         dom0.console(NAME, "xenvm-guest: ready")
         yield dom0
         dom0.xenvm("destroy", NAME)
-        assert dom0.traces() == before
+        assert dom0.settled(before) == before
     finally:
         dom0.destroy_all()
 

@@ -49,7 +49,7 @@ def guest(dom0: Dom0) -> Iterator[Dom0]:
         dom0.console(NAME, "xenvm-guest: ready")
         yield dom0
         dom0.xenvm("destroy", NAME)
-        assert dom0.traces() == before
+        assert dom0.settled(before) == before
     finally:
         dom0.destroy_all()
 
@@ -91,7 +91,7 @@ def test_a_disk_comes_carries_data_and_goes(guest: Dom0) -> None:
     assert [device["frontend_state"] for device in devices(guest, "block")] == [4]
     guest.xenvm("block-detach", NAME, "xvdb")
     ask(guest, "ls /sys/block | grep -c xvdb; echo gone-$(ls /sys/block | grep -c xvdb)", "^gone-0")
-    assert guest.traces() == before
+    assert guest.settled(before) == before
 
 
 def test_a_vif_comes_carries_data_and_goes(guest: Dom0) -> None:
@@ -103,13 +103,13 @@ def test_a_vif_comes_carries_data_and_goes(guest: Dom0) -> None:
     same_lists(guest, "network-list")
     guest.xenvm("network-detach", NAME, MAC)
     ask(guest, "echo gone-$(ls /sys/class/net | grep -c eth0)", "^gone-0")
-    assert guest.traces() == before
+    assert guest.settled(before) == before
 
 
 def test_many_rounds_leave_nothing(guest: Dom0) -> None:
     before, disk = guest.traces(), guest.disk("hot")
     guest.ok(["python3", "-IS", "-c", _ROUNDS, NAME, f"{disk},raw,xvdb,rw", str(ROUNDS[guest.lab.suite])], timeout=1100)
-    assert guest.traces() == before
+    assert guest.settled(before) == before
     ask(guest, "echo left-$(ls /sys/block /sys/class/net | grep -c -e xvdb -e eth)", "^left-0")
 
 
@@ -119,7 +119,7 @@ def test_xl_takes_what_we_attached(guest: Dom0) -> None:
     guest.xenvm("network-attach", NAME, f"mac={MAC}", "bridge=xenbr0")
     guest.xl("block-detach", NAME, "xvdb")
     guest.xl("network-detach", NAME, "0")
-    assert guest.traces() == before
+    assert guest.settled(before) == before
 
 
 def test_we_take_what_xl_attached(guest: Dom0) -> None:
@@ -133,7 +133,7 @@ def test_we_take_what_xl_attached(guest: Dom0) -> None:
     same_lists(guest, "block-list", "network-list", name="theirs")
     guest.xenvm("block-detach", "theirs", "xvdb")
     guest.xenvm("network-detach", "theirs", MAC)
-    assert guest.traces() == before
+    assert guest.settled(before) == before
     guest.xenvm("block-attach", "theirs", f"{disk},raw,xvdb,rw")
     assert guest.xl("block-list", "theirs").splitlines()[1].startswith("51728 ")
     guest.xl("destroy", "theirs")
@@ -154,7 +154,7 @@ def test_a_guest_that_ignores_the_detach(guest: Dom0) -> None:
         error = guest.fails(command, NAME, device, code=9)
         assert re.search(rf"of domain \d+: {NAME} did not let go of it: its end is 4 Connected", error)
         guest.xenvm(command, "--force", NAME, device)
-    assert guest.traces() == before
+    assert guest.settled(before) == before
     guest.xenvm("unpause", NAME)
     ask(guest, "echo alive-$((1 + 1))", "^alive-2")
 
