@@ -82,7 +82,8 @@ def observe(dom0: Dom0, tool: str, name: str) -> dict[str, stores.Listing]:
             dom0.forget_console(guest)
             dom0.ok([tool, "unpause", guest])
             dom0.console(guest, "xenvm-guest: ready")
-            dom0.ok(_CONNECTED)
+            connected = dom0.run(_CONNECTED)
+            assert connected.rc == 0, dom0.store("/local/domain/0/backend", "/local/domain")
             found["running"] = stores.look(dom0.lab, guest)
     finally:
         dom0.ok(["xl", "destroy", guest], timeout=600)
