@@ -8,22 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.guestconfig import config_text
-from tests.support.simworld import arm64_image
 from tests.unit.cli.conftest import Xenvm
-from xenvm.cli import run
-from xenvm.host.open import VARIABLE
-from xenvm.host.plumbing import vifscript
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(VARIABLE, f"sim:{tmp_path / 'world'}")
-    monkeypatch.setattr(run, "chosen_host", None)
-    monkeypatch.setattr(vifscript, "needs_script", lambda bridge, ip: None)
-    (tmp_path / "Image").write_bytes(arm64_image())
-    (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
-    (tmp_path / "g.cfg").write_text(config_text(str(tmp_path / "Image"), None, str(tmp_path / "disk.img"), {}))
-    return tmp_path
 
 
 def listed(xenvm: Xenvm) -> dict[str, int]:

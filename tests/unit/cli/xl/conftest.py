@@ -6,12 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.guestconfig import config_text
-from tests.support.simworld import arm64_image
 from tests.unit.cli.conftest import Result, Xenvm
-from xenvm.cli import run
-from xenvm.host.open import VARIABLE
-from xenvm.host.plumbing import vifscript
 
 
 class Xl:
@@ -31,14 +26,8 @@ class Xl:
 
 
 @pytest.fixture
-def xl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xenvm: Xenvm) -> Xl:
-    monkeypatch.setenv(VARIABLE, f"sim:{tmp_path / 'world'}")
-    monkeypatch.setattr(run, "chosen_host", None)
-    monkeypatch.setattr(vifscript, "needs_script", lambda bridge, ip: None)
-    (tmp_path / "Image").write_bytes(arm64_image())
-    (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
-    (tmp_path / "g.cfg").write_text(config_text(str(tmp_path / "Image"), None, str(tmp_path / "disk.img"), {}))
-    return Xl(xenvm, tmp_path)
+def xl(folder: Path, xenvm: Xenvm) -> Xl:
+    return Xl(xenvm, folder)
 
 
 @pytest.fixture
