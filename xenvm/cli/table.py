@@ -380,6 +380,7 @@ COMMANDS: tuple[Command, ...] = (
     REPLAY,
     _DTB,
     _SERVE,
+    Command("devd", "In a driver domain: plug in the disks and vifs that it serves, until a signal.", "devd:devd"),
     _GC,
     _CONVERT,
     SIM_KERNEL,

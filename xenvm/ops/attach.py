@@ -11,7 +11,7 @@ from xenbus.request import Discard, Read, Write
 from xenvm.errors import DeviceError, DomainError, NoSuchDomain, XenvmError
 from xenvm.guest.blueprint import check_disk, chosen_nic
 from xenvm.ops import xlrecord
-from xenvm.ops.backends import resolved
+from xenvm.ops.backends import check_servers, resolved
 from xenvm.ops.detach import guest_lock, remove
 from xenvm.ops.plumb import Plumbing, back_end_ready, writes
 from xenvm.ops.records import known
@@ -82,7 +82,7 @@ class _Attachment:
                 for nic in nics:
                     xlrecord.add(self._host, info, nic)
             name = f"{device.kind} {device.devid} of domain {device.domid}"
-            self._await_back_end(name, f"{device.backend}/state")
+            self._await_back_end(name, device)
             plumbing.finish(info.domid)
             if plumbing.has_more(device):
                 self._host.store.batch_checked([Discard(f"{device.record}/{ATTACHING}")])
@@ -110,14 +110,20 @@ class _Attachment:
         plumbing.committed()
         return device
 
-    def _await_back_end(self, name: str, path: str) -> None:
+    def _await_back_end(self, name: str, device: Device) -> None:
+        path, server = f"{device.backend}/state", device.backend_domid
+
         def ready(values: Mapping[str, bytes | None]) -> bool:
+            if server:
+                check_servers(self._host, [device])
             if values[path] is None:
                 raise DeviceError(name, "somebody removed it while it was attached")
-            return back_end_ready(name, values[path])
+            return back_end_ready(name, values[path], server)
 
-        with self._host.store.follow([path]) as follower:
-            follower.wait(ready, self._host.store.clock() + READY_SECONDS, f"the back end of {name}")
+        served_by = f" in domain {server}" if server else ""
+        with self._host.store.follow([path, "@releaseDomain"] if server else [path]) as follower:
+            deadline = self._host.store.clock() + READY_SECONDS
+            follower.wait(ready, deadline, f"the back end{served_by} of {name}")
 
     def _undo(self, error: BaseException) -> None:
         """Takes everything back; the error's notes say what would not go."""

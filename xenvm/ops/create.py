@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 
 from xenbus.errors import StoreClosed, XenbusError
+from xenbus.frugal import Deferred
 from xenbus.request import Discard, Introduce, Write
 from xenbus.value import Value
 from xenvm.errors import HostError, HypercallError, XenvmError
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from xenvm.host.hyper import Created, Hypervisor
     from xenvm.host.open import Host
     from xenvm.host.plumbing.locks import HostLock
+    from xenvm.ops import backends
+else:
+    backends = Deferred("xenvm.ops.backends")  # for guests that other domains serve
 
 BACKEND_SECONDS = 40.0
 """How long back ends and the console daemon may take together."""
@@ -85,9 +89,7 @@ def _with_domids(host: Host, spec: GuestSpec) -> GuestSpec:
     """The same guest, its back ends' domains by number."""
     if all(device.backend == "0" for devices in (spec.disks, spec.nics, spec.virtios) for device in devices):
         return spec
-    from xenvm.ops.backends import with_domids
-
-    return with_domids(host, spec)
+    return backends.with_domids(host, spec)
 
 
 def carry_out(
@@ -127,6 +129,13 @@ def _creation(host: Host, plan: Blueprint, options: Options, phases: Phases | No
     disks, nics, release = plan.spec.disks, plan.spec.nics, plan.facts.release
     plumbing = Plumbing(host, disks, nics, plan.uuid, release, use_scripts=options.hotplug_scripts)
     return Creation(host, plan, plumbing, phases, options)
+
+
+def _with_server(device: nodes.Device) -> str:
+    """For messages: ``vif 0 (served by domain 5)``."""
+    return f"{device.kind} {device.devid}" + (
+        f" (served by domain {device.backend_domid})" if device.backend_domid else ""
+    )
 
 
 def _check_memory(hyper: Hypervisor, plan: Blueprint) -> None:
@@ -243,21 +252,29 @@ class Creation:
         self._unlock()
         self.phases.done("write the store")
         devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid) + awaited(self._others)
-        states = {f"{device.backend}/state": f"{device.kind} {device.devid}" for device in devices}
+        states = {
+            f"{device.backend}/state": (f"{device.kind} {device.devid}", device.backend_domid) for device in devices
+        }
+        served = [device for device in devices if device.backend_domid]
+        deaths = ["@releaseDomain"] if served else []
         wishes = self._wishes
         introduce = [
             *wishes.before_introduction(self.domid),
             Introduce(self.domid, XENSTORE_GFN, rings.store),
             *wishes.after_introduction(self.domid),
         ]
-        with store.follow([console, *states], first=introduce, unwatch=False) as follower:
+        with store.follow([console, *states, *deaths], first=introduce, unwatch=False) as follower:
             loader.finish()
             self.phases.done("load the images")
 
             def ready(values: Mapping[str, bytes | None]) -> bool:
-                return bool(values[console]) and all(back_end_ready(states[path], values[path]) for path in states)
+                if served:
+                    backends.check_servers(self.host, served)
+                return bool(values[console]) and all(
+                    back_end_ready(name, values[path], server) for path, (name, server) in states.items()
+                )
 
-            waited_for = ", ".join(["the console daemon", *states.values()])
+            waited_for = ", ".join(["the console daemon", *map(_with_server, devices)])
             follower.wait(ready, store.clock() + BACKEND_SECONDS, waited_for)
         self.phases.done("wait for the back ends")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 
 from xenbus.errors import StoreTimeout
+from xenbus.frugal import Deferred
 from xenbus.operations import checked
 from xenbus.request import Discard, List, Read, Write
 from xenvm.errors import HypercallError, XenvmError
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
     from xenbus.request import Request
     from xenvm.host.open import Host
+    from xenvm.ops import backends
     from xenvm.ops.records import Record
     from xenvm.types import Domid
+else:
+    backends = Deferred("xenvm.ops.backends")  # for guests that other domains serve
 
 CLOSE_SECONDS = 10.0
 """How long a back end may take to close, as in libxl."""
@@ -47,7 +51,7 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     found = belongings(host, domid)
     vm = _vm_path(host, domid, uuid, found.vm)
     _noting(troubles, host.plumbing.domids.remember, domid)
-    closing = [device for device in found.devices if device.kind not in CONSOLES and device.state]
+    closing = [device for device in found.devices if device.kind not in CONSOLES and _can_close(host, device)]
     # From here on it is to go, even if this process does not live to see it.
     mark = [Write(f"/libxl/{domid}/{ENDING}", host.plumbing.locks.claim())] if found.devices or found.vm else []
     nodes = [Discard(path) for path in (f"/local/domain/{domid}", vm) if path]
@@ -62,6 +66,13 @@ def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     if not gone:
         troubles.append(f"domain {domid} is dead, but some of its pages are still held by another domain")
     return troubles
+
+
+def _can_close(host: Host, device: Record) -> bool:
+    """Whether there is a back end, in a domain that can do something."""
+    if not device.state or not device.backend_domid:
+        return bool(device.state)
+    return not backends.failing(host, device.backend_domid)
 
 
 def _remove_last(host: Host, domid: Domid) -> None:
@@ -136,9 +147,17 @@ def _close_back_ends(
         for device in closing:
             if device.state == "1":
                 await_closed(host, follower, device, began + START_SECONDS)
-            else:
-                troubles += await_closed(host, follower, device, began + CLOSE_SECONDS)
+            elif trouble := await_closed(host, follower, device, began + CLOSE_SECONDS):
+                troubles += trouble
+            elif device.backend_domid:
+                troubles += _uncleared(host, device)
             _noting(troubles, unplumb, host, device)
+
+
+def _uncleared(host: Host, device: Record) -> list[str]:
+    """Waits for the driver domain to take the device apart."""
+    trouble = backends.await_cleared(host, device)
+    return [trouble] if trouble else []
 
 
 def _remove_back_ends(host: Host, domid: Domid, devices: Sequence[Record]) -> None:
@@ -149,7 +168,9 @@ def _remove_back_ends(host: Host, domid: Domid, devices: Sequence[Record]) -> No
     """
     kinds = sorted({device.backend.rpartition(f"/{domid}/")[0] for device in devices} | _OWN_KINDS)
     parents = sorted({kind.rpartition("/")[0] for kind in kinds})
-    paths = [*kinds, *parents]
+    # Of a driver domain that has gone meanwhile, what we wrote last may be all that there is.
+    homes = [parent.rpartition("/")[0] for parent in parents if not parent.startswith("/local/domain/0/")]
+    paths = [*kinds, *parents, *homes]
     own = [f"{kind}/{domid}" for kind in kinds]
     replies = host.store.batch([*map(Discard, own), *map(List, paths)])
     checked(replies[: len(own)])

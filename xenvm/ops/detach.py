@@ -7,6 +7,7 @@ guest's end is removed first: the back end of a front end that is gone closes at
 from __future__ import annotations
 
 from xenbus import bus
+from xenbus.frugal import Deferred
 from xenbus.path import parent
 from xenbus.request import Discard, Write
 from xenvm.errors import DeviceError
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from xenvm.host.hyper import DomainInfo
     from xenvm.host.open import Host
     from xenvm.host.plumbing.locks import FileLock
+    from xenvm.ops import backends
     from xenvm.ops.records import Record
     from xenvm.types import Domid
+else:
+    backends = Deferred("xenvm.ops.backends")  # for devices that other domains serve
 
 CLOSE_SECONDS = 10.0
 """How long both ends may take to close, as in libxl."""
@@ -41,15 +45,24 @@ def guest_lock(host: Host, domid: Domid, uuid: str) -> FileLock:
 def detach(host: Host, info: DomainInfo, device: Record, *, force: bool = False, seconds: float | None = None) -> None:
     """Takes a device from a guest; DeviceError if the guest does not let go in time, unless it is forced to."""
     host.store.transact(lambda tx: _farewell(tx, device, force))
+    if not (device.backend_domid and backends.failing(host, device.backend_domid)):
+        _await_end(host, device, force, seconds)
+    with guest_lock(host, info.domid, info.uuid):
+        _clear_away(host, device)
+        xlrecord.remove(host, info, device.kind, device.devid)
+
+
+def _await_end(host: Host, device: Record, force: bool, seconds: float | None) -> None:
+    """Waits for both ends to close, and for another domain to take its one apart."""
     with host.store.follow([state_path(device)]) as follower:
         usual = min(_START_SECONDS, CLOSE_SECONDS) if device.state == _NEVER_SERVED and force else CLOSE_SECONDS
         deadline = host.store.clock() + (usual if seconds is None else seconds)
         still_open = await_closed(host, follower, device, deadline)
     if still_open and not force:
         raise _held(host, device)
-    with guest_lock(host, info.domid, info.uuid):
-        _clear_away(host, device)
-        xlrecord.remove(host, info, device.kind, device.devid)
+    trouble = backends.await_cleared(host, device) if device.backend_domid and not still_open else ""
+    if trouble and not force:
+        raise DeviceError(device.name, f"{trouble} --force takes it away all the same")
 
 
 def remove(host: Host, info: DomainInfo, kind: str, devid: int) -> list[str]:
@@ -100,4 +113,5 @@ def _remove_nodes(tx: Transaction, device: Record) -> list[Request]:
     """
     tx.batch_checked([Discard(path) for path in (device.backend, device.frontend, device.path)])
     guest, kind = parent(device.backend), parent(parent(device.backend))
-    return discard_empty(tx, [parent(device.frontend), parent(device.path), guest, kind, parent(kind)])
+    home = [parent(parent(kind))] if device.backend_domid else []  # nothing is in it if that domain has gone
+    return discard_empty(tx, [parent(device.frontend), parent(device.path), guest, kind, parent(kind), *home])

@@ -46,6 +46,8 @@ PATHS = (
 )
 """What is read of a device, as templates; the two states come first."""
 _AWAITED = {"vbd": "physical-device", "vif": "hotplug-status"}
+_SILO = b"1 "
+"""How errors of drivers begin that Xen has not permitted something (EPERM)."""
 _DETACH = {"vbd": "block-detach", "vif": "network-detach"}
 
 
@@ -71,11 +73,11 @@ def diagnose_device(host: Host, guest: Guest, record: Record, found: Found) -> D
         led_astray=astray,
         online=parse_bool(found[f"{_BACK}/online"], default=True),
         missing=_missing(record.kind, found),
-        front_error=_text(found[_FRONT_ERROR]),
+        front_error=_front_error(record, found),
         back_error=_text(found[_BACK_ERROR]),
         driver=_driver(host, record),
         awaited=_awaited(record, found),
-        hotplug=_text(found[f"{_BACK}/hotplug-error"]),
+        hotplug=_hotplug(record, found),
     )
     # What belongs to the host is asked for only where it can matter.
     return diagnose(facts.replace(**_behind(host, record, found, back)) if back else facts)
@@ -116,9 +118,29 @@ def _awaited(record: Record, found: Found) -> str:
 
 
 def _driver(host: Host, record: Record) -> str:
-    if record.backend_domid and host.hyper.domain(record.backend_domid) is None:
-        return f"domain {record.backend_domid}, which serves it, does not exist"
-    return "" if record.backend_domid else host.plumbing.health.driver(record.back_kind)
+    if not record.backend_domid:
+        return host.plumbing.health.driver(record.back_kind)
+    from xenvm.ops.backends import failing
+
+    return failing(host, record.backend_domid)
+
+
+def _hotplug(record: Record, found: Found) -> str:
+    """What is told of the failure to plug it in, or who in another domain should do that."""
+    error = _text(found[f"{_BACK}/hotplug-error"])
+    if error or not record.backend_domid:
+        return error
+    server = record.backend_domid
+    return f"devd in domain {server} has not written it: `xenvm devd` or `xl devd` has to run there"
+
+
+def _front_error(record: Record, found: Found) -> str:
+    """What the guest's driver wrote; of Xen's refusal to let two guests talk, what it comes from."""
+    untrusted = found[_FRONT_ERROR] or b""
+    error = _text(untrusted)
+    if record.backend_domid and untrusted.startswith(_SILO):
+        return f"{error}: Xen keeps guests apart unless it is started with xsm=dummy, or with a policy of Flask's"
+    return error
 
 
 def _behind(host: Host, record: Record, found: Found, back: int) -> dict[str, str]:

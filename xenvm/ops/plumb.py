@@ -16,7 +16,7 @@ from xenvm.guest.nodes import BLOCK_SCRIPT, VIF_SCRIPT
 from xenvm.ops.records import known
 from xenvm.ops.signals import Shield
 from xenvm.ops.unplumb import error_reader
-from xenvm.types import Domid
+from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Plumbing:
         # What another domain serves, that domain plugs.
         self._local_nics = [nic for nic in nics if nic.backend == "0"]
         self._own_disks = [
-            disk for disk in disks if disk.backend == "0" and not use_scripts and _is_default(disk.script, BLOCK_SCRIPT)
+            disk for disk in disks if disk.backend == "0" and not use_scripts and is_default(disk.script, BLOCK_SCRIPT)
         ]
         self._own_nics = [nic for nic in self._local_nics if not use_scripts and needs_script(host, nic) is None]
         self._targets: dict[int, block.BlockTarget] = {}
@@ -118,7 +118,7 @@ class Plumbing:
                 disk,
                 self._release,
                 backend=Domid(int(disk.backend)),
-                plumbed=_hotplug_nodes(self._attached.get(disk.devid)),
+                plumbed=hotplug_nodes(self._attached.get(disk.devid)),
             )
             for disk in self._disks
         ]
@@ -148,7 +148,7 @@ class Plumbing:
 
         `also` goes out with what is written of the vifs.
         """
-        self._wait_for_interfaces(domid)
+        await_interfaces(self._host, domid, self._local_nics)
         requests = [request for nic in self._own_nics for request in _onto_bridge(self._host, domid, nic)]
         requests += also
         if requests:
@@ -158,13 +158,6 @@ class Plumbing:
             name = f"{device.kind} {device.devid}"
             task = scripts.HotplugDevice(name, script, device.kind, domid, device.devid, gateway)
             self._host.plumbing.scripts.attach(task, error_reader(self._host, device.backend))
-
-    def _wait_for_interfaces(self, domid: Domid) -> None:
-        """netback says InitWait a moment before it makes its interface."""
-        names = [bridge.interface_name(domid, nic.devid) for nic in self._local_nics]
-        if names:
-            with self._host.plumbing.bridge.LinkWatch() as links:
-                links.wait(names, self._host.store.clock() + INTERFACE_SECONDS)
 
     def undo(self) -> list[str]:
         """Gives back what no node in the store tells of yet; returns sentences about what would not go."""
@@ -183,10 +176,11 @@ class Plumbing:
             self._lock = None
 
 
-def back_end_ready(device: str, state: bytes | None) -> bool:
-    """Whether a back end waits for its guest; DeviceError if it has given up."""
+def back_end_ready(device: str, state: bytes | None, server: int = DOM0) -> bool:
+    """Whether a back end, in the domain `server`, waits for its guest; DeviceError if it has given up."""
     if state is not None and bus.is_closing(state):
-        raise DeviceError(device, "its back end in this host refused it: see `dmesg` for what its driver says")
+        where = f"domain {server}" if server else "this host"
+        raise DeviceError(device, f"its back end in {where} refused it: see `dmesg` for what its driver says")
     return bus.is_ready(state)
 
 
@@ -205,20 +199,29 @@ def _mode(disk: DiskSpec) -> str:
     return "w" if disk.readwrite else "r"
 
 
-def _is_default(script: str | None, default: str) -> bool:
+def is_default(script: str | None, default: str) -> bool:
+    """Whether a device has the script whose work is done in process."""
     return script is None or nodes.script_path(script) == default
 
 
 def needs_script(host: Host, nic: NicSpec) -> str | None:
     """Why a vif's script must be run, None if plumbing it in process does the same."""
-    if not _is_default(nic.script, VIF_SCRIPT):
+    if not is_default(nic.script, VIF_SCRIPT):
         return "it has a script of its own"
     if nic.vlan:
         return "its VLAN is the script's business"
     return host.plumbing.vifscript.needs_script(nic.bridge or "", nic.ip)
 
 
-def _hotplug_nodes(attachment: block.BlockAttachment | None) -> tuple[tuple[str, str], ...]:
+def await_interfaces(host: Host, domid: Domid, nics: Sequence[NicSpec]) -> None:
+    """netback says InitWait a moment before it makes its interface."""
+    if names := [bridge.interface_name(domid, nic.devid) for nic in nics]:
+        with host.plumbing.bridge.LinkWatch() as links:
+            links.wait(names, host.store.clock() + INTERFACE_SECONDS)
+
+
+def hotplug_nodes(attachment: block.BlockAttachment | None) -> tuple[tuple[str, str], ...]:
+    """What blkback waits for, relative to its device."""
     if attachment is None:
         return ()
     loop = (("node", attachment.node),) if attachment.node is not None else ()
@@ -230,15 +233,20 @@ def _hotplug_nodes(attachment: block.BlockAttachment | None) -> tuple[tuple[str,
     )
 
 
-def _onto_bridge(host: Host, domid: Domid, nic: NicSpec) -> list[Request]:
-    """Plugs one vif; the writes that tell both ends."""
+def plug_nic(host: Host, domid: Domid, nic: NicSpec) -> int:
+    """Puts one vif onto its bridge; its MTU."""
     interface = bridge.interface_name(domid, nic.devid)
     bridges, device = host.plumbing.bridge, f"vif {nic.devid}"
-    port = bridges.add(interface, nic.bridge or "", device=device, mtu=nic.mtu, vifname=nic.vifname)
+    return bridges.add(interface, nic.bridge or "", device=device, mtu=nic.mtu, vifname=nic.vifname).mtu
+
+
+def _onto_bridge(host: Host, domid: Domid, nic: NicSpec) -> list[Request]:
+    """Plugs one vif; the writes that tell both ends."""
+    mtu = plug_nic(host, domid, nic)
     back_end = f"/local/domain/0/backend/vif/{domid}/{nic.devid}"
     requests: list[Request] = [Write(f"{back_end}/hotplug-status", "connected")]
-    if port.mtu != (nic.mtu or nodes.DEFAULT_MTU):
-        requests.append(Write(f"/local/domain/{domid}/device/vif/{nic.devid}/mtu", str(port.mtu)))
+    if mtu != (nic.mtu or nodes.DEFAULT_MTU):
+        requests.append(Write(f"/local/domain/{domid}/device/vif/{nic.devid}/mtu", str(mtu)))
     return requests
 
 

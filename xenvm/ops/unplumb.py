@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 
 
 def unplumb(host: Host, record: Record) -> None:
-    """Frees the loop device, or runs the script of a device that has one; DeviceError."""
-    if record.backend_domid or record.back_kind not in ("vbd", "vif"):
-        return
+    """Frees the loop device, or runs the script of a device that has one; DeviceError.
+
+    What another domain serves, that domain takes apart.
+    """
+    if not record.backend_domid and record.back_kind in ("vbd", "vif"):
+        take_apart(host, record)
+
+
+def take_apart(host: Host, record: Record) -> None:
+    """The same for a vbd or a vif that this very domain serves, whichever it is."""
     script = record.facts.get("script", "")
     if record.kind == "vbd" and script in ("", BLOCK_SCRIPT):
         _free_loop_device(host, record)

@@ -149,7 +149,8 @@ def test_a_back_end_in_a_driver_domain(world: SimWorld, monkeypatch: pytest.Monk
     server = world.create(driver_domain=1, disk=[], vif=[])
     before, seen = world.traces(), {}
 
-    def ready(device: str, state: bytes | None) -> bool:
+    def ready(device: str, state: bytes | None, by: int) -> bool:
+        assert by == server or device.startswith("console")
         back = f"/local/domain/{server}/backend/vif/{int(server) + 1}/0"
         seen[device] = (state, world.read(f"{back}/frontend-id"), world.read(f"{back}/bridge"))
         return False
