@@ -65,14 +65,13 @@ def byte_code(source: str) -> bytes:
 
 def python(archive: Cpio) -> None:
     """The modules that are imported by now, the interpreter, and its libraries."""
-    from xenbus.client import _pyxs_connections
-
     for name in MODULES:
         import_module(name)
-    modules = [*sys.modules.values(), _pyxs_connections()]
-    for module in modules:
-        source = getattr(module, "__file__", None) or ""
-        if source.endswith(".py") and module.__name__ != "__main__" and module.__spec__.origin != "frozen":
+    modules = [module for module in sys.modules.values() if getattr(module.__spec__, "origin", "frozen") != "frozen"]
+    sources = [getattr(module, "__file__", None) or "" for module in modules]
+    sources += [f"/mnt/deps/pyxs/{name}" for name in os.listdir("/mnt/deps/pyxs")]  # whose modules are not kept
+    for source in sources:
+        if source.endswith(".py"):
             place = source
             for root in (f"{TREE}/", "/mnt/deps/"):
                 place = f"/devd/{source.removeprefix(root)}" if source.startswith(root) else place
