@@ -29,8 +29,8 @@ def verify(analyze: str, unit: Path, folder: Path, spoilt: str = "") -> str:
     return "\n".join(said)
 
 
-def test_there_are_two() -> None:
-    assert [unit.name for unit in UNITS] == ["xenvm-supervise.service", "xenvm@.service"]
+def test_there_are_three() -> None:
+    assert [unit.name for unit in UNITS] == ["xenvm-devd.service", "xenvm-supervise.service", "xenvm@.service"]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)

@@ -49,7 +49,7 @@ def run(host: Host, say: Callable[[str], object], pulse: Callable[[], object] = 
     from xenbus.rearm import LastingWatches
     from xenvm.host.plumbing.locks import FileLock
 
-    devd = Devd(host, _own_domid(host), say)
+    devd = Devd(host, own_domid(host), say)
 
     def connect() -> object:
         host.reconnect()
@@ -72,7 +72,8 @@ def run(host: Host, say: Callable[[str], object], pulse: Callable[[], object] = 
             pulse()
 
 
-def _own_domid(host: Host) -> Domid:
+def own_domid(host: Host) -> Domid:
+    """Of the driver domain that this is; HostError if it is none."""
     domid = parse_domid(host.store.read_or_none("domid"))
     if domid is None:
         raise HostError("the store does not say which domain this is: it has no node domid")

@@ -174,3 +174,12 @@ def network_attach(call: Call) -> int:
     nic = parse_vif(tuple(call.operands[1:]), CHOOSE, source="network-attach", warnings=warnings)
     _show(text(nic_entry(with_host_defaults(nic))), "vif: ")
     return 0
+
+
+def devd(call: Call) -> int:
+    """In the background unless it is told otherwise."""
+    if call.has("F"):
+        return call.native([])
+    from xenvm.cli.devd import start
+
+    return start(next((value for letter, value in call.given if letter == "p"), ""))

@@ -29,7 +29,6 @@ REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("sharing", "Show shared pages.", False, True, "Xen on ARM does not share pages among guests"),
     ("set-parameters", "Set parameters of Xen.", False, True, "xenvm does not write Xen's parameters: "
      "set them on Xen's command line"),
-    ("devd", "Serve a driver domain's devices.", False, True, "xenvm plumbs devices in domain 0 only"),
     ("dt-overlay", "Change Xen's device tree.", False, True, _OVERLAY),
     ("getenforce", "Show Flask's mode.", False, True, _FLASK),
     ("setenforce", "Set Flask's mode.", False, True, _FLASK),

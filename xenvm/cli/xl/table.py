@@ -113,6 +113,8 @@ ROWS: tuple[Row, ...] = (
     Row("block-list", "List disks.", "", (), "DOMAIN...", 1, native="block-list", own="devices"),
     Row("block-detach", "Take a disk away.", "f", ("force=f",), "DOMAIN DEVICE", 2, native="block-detach",
         failed="libxl_device_disk_remove failed."),
+    Row("devd", "Plug in the devices that a driver domain serves.", "Fp:", ("pidfile=p",), native="devd", own="devd",
+        ignored="Fp", difference="Disks and vifs only: it starts no QEMU. It refuses to run in domain 0."),
     Row("uptime", "Show for how long domains run.", "s", (), "[DOMAIN]...", native="uptime", number_fails=False),
     Row("claims", "List domains with the memory that is set aside for them.", native="claims"),
     Row("sched-credit", "Show and set credit's parameters.", "d:w:c:p:t:r:m:s",

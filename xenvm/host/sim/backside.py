@@ -1,4 +1,4 @@
-"""What a back end in domain 0 may do: `BackSide` of host.back, on the simulated hypervisor."""
+"""What a back end in domain 0, or in a driver domain, may do: `BackSide` of host.back, on the simulated hypervisor."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Dom0:
-    """One program of domain 0, with its own mappings and ports; `close` gives them all back."""
+    """One program of domain 0, or of another `domid`, with its own mappings and ports; `close` gives them all back."""
 
-    def __init__(self, hyper: SimHypervisor) -> None:
-        self._hyper = hyper
+    def __init__(self, hyper: SimHypervisor, domid: Domid = DOM0) -> None:
+        self._hyper, self._domid = hyper, domid
         self._mapped: dict[tuple[int, int], tuple[SimDomain, list[memoryview]]] = {}
         self._ports: set[int] = set()
 
@@ -30,7 +30,7 @@ class Dom0:
         domain = self._hyper.all.get(Domid(domid))
         if domain is None or domain.dying:
             raise HypercallError("map_grant_ref", EIO, domid=domid, detail="no such domain")
-        gfn = domain.grants.map(ref, DOM0, readonly).gfn
+        gfn = domain.grants.map(ref, self._domid, readonly).gfn
         if not domain.frames.covers(gfn, gfn + 1):
             domain.grants.unmap(ref)
             raise HypercallError("map_grant_ref", EIO, domid=domid, detail=f"frame {gfn:#x} is no RAM")
@@ -57,22 +57,22 @@ class Dom0:
 
     def bind(self, domid: int, port: int) -> int:
         """A local port that is bound to a guest's."""
-        local = self._hyper.channels.bind(DOM0, Domid(domid), Port(port))
+        local = self._hyper.channels.bind(self._domid, Domid(domid), Port(port))
         self._ports.add(local)
         return local
 
     def unbind(self, port: int) -> None:
         """Closes a local port."""
         self._ports.discard(port)
-        self._hyper.channels.close(DOM0, Port(port))
+        self._hyper.channels.close(self._domid, Port(port))
 
     def notify(self, port: int) -> None:
         """Sends an event through a local port."""
-        self._hyper.channels.notify(DOM0, Port(port))
+        self._hyper.channels.notify(self._domid, Port(port))
 
     def pending(self) -> set[int]:
         """This program's ports that were notified since the last call."""
-        return self._hyper.channels.take(DOM0, self._ports)
+        return self._hyper.channels.take(self._domid, self._ports)
 
     def close(self) -> None:
         """The program ends: the kernel gives back what it held."""

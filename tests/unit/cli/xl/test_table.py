@@ -17,7 +17,7 @@ vncviewer save migrate restore migrate-receive suspend resume dump-core cd-inser
 sched-credit sched-credit2 sched-rtds trigger sysrq debug-keys set-parameters top channel-list vtpm-attach vtpm-list
 vtpm-detach vkb-attach vkb-list vkb-detach vdispl-attach vdispl-list vdispl-detach vsnd-attach vsnd-list vsnd-detach
 claims cpupool-create cpupool-list cpupool-destroy cpupool-rename cpupool-cpu-add cpupool-cpu-remove cpupool-migrate
-cpupool-numa-split getenforce setenforce loadpolicy remus devd psr-hwinfo psr-cmt-attach psr-cmt-detach psr-cmt-show
+cpupool-numa-split devd getenforce setenforce loadpolicy remus psr-hwinfo psr-cmt-attach psr-cmt-detach psr-cmt-show
 psr-cat-set psr-cat-show psr-mba-set psr-mba-show usbctrl-attach usbctrl-detach usbdev-attach usbdev-detach usb-list
 qemu-monitor-command dt-overlay xenstore-quota-get xenstore-quota-set"""
 MUST = set(DAILY.split())
