@@ -29,7 +29,6 @@ def driver(dom0: Dom0) -> Iterator[Dom0]:
         dom0.ok(["bash", "-c", _START, "start", DRIVER])
         assert "serving" in dom0.console(DRIVER, "serving the disks and vifs of /local/domain/|^xenvm: ")
         yield dom0
-        assert DRIVER not in dom0.domains()
         assert dom0.settled(before) == before
     finally:
         dom0.destroy_all()
@@ -46,8 +45,6 @@ def test_a_driver_domain_serves_a_disk_and_a_vif(driver: Dom0) -> None:
     driver.console(CLIENT, "xenvm-guest: ready")
     assert driver.xenvm("explain", CLIENT).count("both ends are connected") == 2
     driver.xenvm("network-detach", CLIENT, "0")
-    domid = driver.domains()[CLIENT]["domid"]
-    driver.console(DRIVER, f"vif 0 of domain {domid} is gone")
     driver.xenvm("block-detach", CLIENT, "xvda")
     # A disk that is not there: devd tells why, and goes on.
     driver.xenvm("block-attach", CLIENT, DISK.replace("served", "no-such"))
@@ -66,5 +63,4 @@ def test_a_driver_domain_that_goes_first(driver: Dom0) -> None:
     driver.xenvm("create", "-p", driver.config(CLIENT, disk=[DISK], vif=[VIF]))
     driver.xenvm("destroy", DRIVER)
     assert "which serves it, does not exist" in driver.run(["xenvm", "explain", CLIENT]).stdout
-    driver.xenvm("block-detach", CLIENT, "xvda")
     driver.xenvm("destroy", CLIENT)

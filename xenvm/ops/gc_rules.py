@@ -16,10 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xenvm.ops.gc_scene import BackEnd, Living, Scene
+    from xenvm.ops.gc_scene import BackEnd, Living, Scene, Served
 
 _AGAIN = "xenvm gc --remove"
 _DISKS = ("vbd", "vbd3")
+_DETACH = {"vbd": "block-detach", "vif": "network-detach"}
 
 
 class Finding(Value):
@@ -126,13 +127,25 @@ def _devices(seen: Scene) -> Iterator[Finding]:
     for back in seen.back_ends:
         if back.domid in whole and not back.busy and back.kind not in CONSOLES and back.record == back.path:
             yield from _halfway(back)
+    for device in seen.served:
+        if device.domid in whole and device.server not in seen.living:
+            yield _unserved(device)
+
+
+def _unserved(device: Served) -> Finding:
+    """Not sure: a guest that is restarted is to have it again."""
+    name = f"{device.kind} {device.devid} of domain {device.domid}"
+    sentence = f"{name} was served by domain {device.server}, which does not exist"
+    remedy = f"xenvm {_DETACH[device.kind]} {device.domid} {device.devid}"
+    place = f"{device.domid}/{device.kind}/{device.devid}"
+    return _finding("device", place, sentence, device, sure=False, remedy=remedy)
 
 
 def _halfway(back: BackEnd) -> Iterator[Finding]:
     kind = "vbd" if back.kind in _DISKS else back.kind
     name, state = f"{kind} {back.devid} of domain {back.domid}", back.facts.get("state", "")
     place, evidence = f"{back.domid}/{kind}/{back.devid}", (back.attaching, state, back.facts.get("online"))
-    command = {"vbd": "block-detach", "vif": "network-detach"}.get(kind, "")
+    command = _DETACH.get(kind, "")
     remedy = f"xenvm {command} {back.domid} {back.devid}" if command else ""
     if back.attaching:
         pid = back.attaching.partition(" ")[0]

@@ -12,7 +12,7 @@ from xenvm.host.plumbing.userdata import CONFIG
 from xenvm.ops.attach import ATTACHING
 from xenvm.ops.create import CREATING
 from xenvm.ops.destroy import ENDING
-from xenvm.ops.records import known
+from xenvm.ops.records import known, record_of
 from xenvm.types import Domid
 
 TYPE_CHECKING = False
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Place = tuple[str, Domid, int]
 
 BACK_ENDS = "/local/domain/0/backend"
+_SERVED = ("vbd", "vif")
+"""Kinds of devices that driver domains serve."""
 FACTS = ("state", "online", "node", "params", "script", "physical-device", "bridge", "ip", "vlan", "gatewaydev")
 
 
@@ -49,6 +51,15 @@ class BackEnd(Value):
     def path(self) -> str:
         """Its directory."""
         return f"{BACK_ENDS}/{self.kind}/{self.domid}/{self.devid}"
+
+
+class Served(Value):
+    """A disk or vif of a guest, whose back end is not in domain 0."""
+
+    kind: str
+    domid: Domid
+    devid: int
+    server: Domid
 
 
 class Living(Value):
@@ -81,6 +92,7 @@ class Scene(Value):
     empty: tuple[str, ...]
     """Directories of back ends that nothing is in."""
     back_ends: tuple[BackEnd, ...]
+    served: tuple[Served, ...]
     living: dict[Domid, Living]
     loops: tuple[OwnLoop, ...]
     interfaces: tuple[Interface, ...]
@@ -94,6 +106,7 @@ def scene(host: Host) -> Scene:
     tops = ("/local/domain", "/libxl", "/vm", BACK_ENDS)
     homes, privates, vms, kinds = map(known, store.batch([List(top) for top in tops]))
     back_ends, empty = _places(host, kinds)
+    served = tuple(_served(host, _domids(_words(privates))))
     loops, interfaces = tuple(left.loops()), tuple(left.interfaces())
     files, locks = tuple(left.data_files()), tuple(left.lock_files())
     living = _living(host, host.hyper.domains(), files)
@@ -103,6 +116,7 @@ def scene(host: Host) -> Scene:
         vms=_words(vms),
         empty=empty,
         back_ends=tuple(_back_ends(host, back_ends)),
+        served=served,
         living=living,
         loops=loops,
         interfaces=interfaces,
@@ -139,6 +153,18 @@ def _back_ends(host: Host, places: Sequence[Place]) -> Iterator[BackEnd]:
         facts = {fact: text for fact in FACTS if (text := next(replies)) is not None}
         record, who = next(replies) or "", next(replies) or ""
         yield BackEnd(*place, facts, record, who, bool(who) and host.plumbing.processes.lives(who))
+
+
+def _served(host: Host, domids: Sequence[Domid]) -> Iterator[Served]:
+    """Those that the toolstack's records give to driver domains."""
+    kinds = [(kind, domid) for domid in domids for kind in _SERVED]
+    devids = _lists(host, [f"/libxl/{domid}/device/{kind}" for kind, domid in kinds])
+    places = [(*home, int(name)) for home, some in zip(kinds, devids, strict=True) for name in some if _is_number(name)]
+    paths = [f"/libxl/{domid}/device/{kind}/{devid}/backend" for kind, domid, devid in places]
+    for (kind, domid, devid), reply in zip(places, host.store.batch([Read(path) for path in paths]), strict=True):
+        record = record_of(domid, kind, devid, {"backend": _text(reply) or ""})
+        if record is not None and record.backend_domid:
+            yield Served(kind, domid, devid, record.backend_domid)
 
 
 def _living(host: Host, domains: Sequence[DomainInfo], files: Sequence[DataFile]) -> dict[Domid, Living]:

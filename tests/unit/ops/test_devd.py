@@ -16,7 +16,7 @@ from xenvm.guest.vif import parse_vif
 from xenvm.host.hyper import DomainInfo
 from xenvm.host.plumbing import locks
 from xenvm.host.plumbing.block import BlockAttachment
-from xenvm.ops import backends, devd
+from xenvm.ops import backends, devd, gc
 from xenvm.ops.attach import attach_disk, attach_nic
 from xenvm.ops.detach import detach
 from xenvm.ops.explain import look
@@ -211,6 +211,20 @@ def test_a_driver_domain_that_is_gone(driver: DriverDomain) -> None:
     assert world.read(f"/local/domain/{info.domid}/device/vbd") is None and world.world.now == clock
     assert world.destroy(info.domid) == []
     assert world.read(f"/local/domain/{driver.domid}") is None
+
+
+def test_gc_finds_what_nobody_serves(driver: DriverDomain) -> None:
+    """It goes by its own id only: a guest that is restarted is to have it again."""
+    world = driver.world
+    info = client(driver, disk=[])
+    assert gc.find(world.host) == []
+    driver.end()
+    (found,) = gc.find(world.host)
+    assert (found.id, found.sure) == (f"device:{info.domid}/vif/0", False)
+    sentence = f"vif 0 of domain {info.domid} was served by domain {driver.domid}, which does not exist"
+    assert (found.sentence, found.remedy) == (sentence, f"xenvm network-detach {info.domid} 0")
+    assert gc.remove(world.host, [found]) == []
+    assert gc.find(world.host) == []
 
 
 def test_a_driver_domain_that_has_crashed(driver: DriverDomain) -> None:
