@@ -16,23 +16,30 @@ _START = 'printf "/driver\\n" >"$(xenstore-read "/local/domain/$(xl domid "$1")/
 
 
 @pytest.fixture(scope="module")
-def driver(dom0: Dom0) -> Iterator[Dom0]:
-    """A driver domain that runs, with devd in it."""
+def empty(dom0: Dom0) -> Iterator[dict[str, list[str]]]:
+    """The traces of a host without any guest, for which the RAM disk of a driver domain is made."""
     if "xsm=dummy" not in dom0.xenvm("info"):
         pytest.skip("Xen keeps guests apart here: the lab has to be started with --xen-args xsm=dummy")
     before = dom0.traces()
     dom0.ok(["python3", "/mnt/xenvm/tests/lab/driverguest.py", RAMDISK])
     try:
+        yield before
+    finally:
+        dom0.destroy_all()
+        dom0.run(["rm", "-f", RAMDISK])
+
+
+@pytest.fixture
+def driver(dom0: Dom0, empty: dict[str, list[str]]) -> Dom0:
+    """A driver domain that runs, with devd in it, and no client of it."""
+    dom0.run(["xl", "destroy", CLIENT])
+    if dom0.run(["xl", "domid", DRIVER]).rc:
         dom0.forget_console(DRIVER)
         dom0.xenvm("create", dom0.config(DRIVER, ramdisk=RAMDISK, memory=320, driver_domain=1))
         dom0.console(DRIVER, "xenvm-guest: ready")
         dom0.ok(["bash", "-c", _START, "start", DRIVER])
         assert "serving" in dom0.console(DRIVER, "serving the disks and vifs of /local/domain/|^xenvm: ")
-        yield dom0
-        assert dom0.settled(before) == before
-    finally:
-        dom0.destroy_all()
-        dom0.run(["rm", "-f", RAMDISK])
+    return dom0
 
 
 def test_a_driver_domain_serves_a_disk_and_a_vif(driver: Dom0) -> None:
@@ -58,9 +65,10 @@ def test_a_driver_domain_serves_a_disk_and_a_vif(driver: Dom0) -> None:
     assert driver.settled(before) == before
 
 
-def test_a_driver_domain_that_goes_first(driver: Dom0) -> None:
-    """What it has served is cleared away all the same. This comes last: the fixture looks for what is left."""
+def test_a_driver_domain_that_goes_first(driver: Dom0, empty: dict[str, list[str]]) -> None:
+    """What it has served is cleared away all the same."""
     driver.xenvm("create", "-p", driver.config(CLIENT, disk=[DISK], vif=[VIF]))
     driver.xenvm("destroy", DRIVER)
     assert "which serves it, does not exist" in driver.run(["xenvm", "explain", CLIENT]).stdout
     driver.xenvm("destroy", CLIENT)
+    assert driver.settled(empty) == empty

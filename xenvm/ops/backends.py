@@ -62,8 +62,11 @@ def check_servers(host: Host, devices: Iterable[Device]) -> None:
             raise DeviceError(f"{device.kind} {device.devid}", trouble)
 
 
-def await_cleared(host: Host, device: Record) -> str:
-    """Waits until devd has removed a back end that has closed; why that is not to be expected any more, if so."""
+def await_cleared(host: Host, device: Record, began: float) -> str:
+    """Waits until devd has removed a back end that has closed; a sentence if it has not.
+
+    `began` is the time of the store's clock from which on it might.
+    """
     if device.back_kind not in ("vbd", "vif"):
         return ""  # There is no devd for those.
 
@@ -72,7 +75,7 @@ def await_cleared(host: Host, device: Record) -> str:
 
     with host.store.follow([device.backend, "@releaseDomain"]) as follower:
         try:
-            follower.wait(cleared, host.store.clock() + CLEAR_SECONDS, "devd")
+            follower.wait(cleared, began + CLEAR_SECONDS, "devd")
             return ""
         except StoreTimeout:
             return (

@@ -150,13 +150,13 @@ def _close_back_ends(
             elif trouble := await_closed(host, follower, device, began + CLOSE_SECONDS):
                 troubles += trouble
             elif device.backend_domid:
-                troubles += _uncleared(host, device)
+                troubles += _uncleared(host, device, began + CLOSE_SECONDS)
             _noting(troubles, unplumb, host, device)
 
 
-def _uncleared(host: Host, device: Record) -> list[str]:
-    """Waits for the driver domain to take the device apart."""
-    trouble = backends.await_cleared(host, device)
+def _uncleared(host: Host, device: Record, began: float) -> list[str]:
+    """Waits for the driver domain to take the device apart; however many there are, for no longer than for one."""
+    trouble = backends.await_cleared(host, device, began)
     return [trouble] if trouble else []
 
 

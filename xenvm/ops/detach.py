@@ -60,9 +60,10 @@ def _await_end(host: Host, device: Record, force: bool, seconds: float | None) -
         still_open = await_closed(host, follower, device, deadline)
     if still_open and not force:
         raise _held(host, device)
-    trouble = backends.await_cleared(host, device) if device.backend_domid and not still_open else ""
-    if trouble and not force:
-        raise DeviceError(device.name, f"{trouble} --force takes it away all the same")
+    if device.backend_domid and not still_open:
+        trouble = backends.await_cleared(host, device, host.store.clock())
+        if trouble and not force:
+            raise DeviceError(device.name, f"{trouble} --force takes it away all the same")
 
 
 def remove(host: Host, info: DomainInfo, kind: str, devid: int) -> list[str]:

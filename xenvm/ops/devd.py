@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from xenbus.client import Store
     from xenbus.request import Request
     from xenbus.transaction import Transaction
     from xenvm.host.open import Host
@@ -51,7 +52,7 @@ def run(host: Host, say: Callable[[str], object], pulse: Callable[[], object] = 
 
     devd = Devd(host, own_domid(host), say)
 
-    def connect() -> object:
+    def connect() -> Store:
         host.reconnect()
         return host.store
 
@@ -59,7 +60,7 @@ def run(host: Host, say: Callable[[str], object], pulse: Callable[[], object] = 
         lock = FileLock(LOCK, wait=False)
     except BlockingIOError as error:
         raise HostError("another devd runs in this domain") from error
-    with lock, LastingWatches(connect, [(devd.top, "devd")]) as watches:  # type: ignore[arg-type]
+    with lock, LastingWatches(connect, [(devd.top, "devd")]) as watches:
         say(f"serving the disks and vifs of {devd.top}")
         while event := watches.next_event():
             paths = [event[0]]
