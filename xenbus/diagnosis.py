@@ -179,7 +179,7 @@ RULES = (
         "back-gone",
         TOOLSTACK,
         lambda f: not f.back_there,
-        lambda f: f"back end is gone{f.driver and ': '}{f.driver}; `{f.force}` clears the rest away",
+        lambda f: f"back end is gone: {f.driver}{f.driver and '; '}`{f.force}` clears the rest away",
     ),
     Rule("back-stopped", HOST, lambda f: not f.front_there and _cannot_close(f), _CANNOT_CLOSE),
     Rule(
