@@ -127,7 +127,7 @@ class Recorder:
         return "it would have been too large"
 
     def _burst(self, until: float | None) -> dict[str, int]:
-        """Paths of events that have come, each where its last one was, with their numbers; empty at the time `until`."""
+        """Paths of events that have come, in the order of their last ones, with their numbers; empty at `until`."""
         counts: dict[str, int] = {}
         event = self._store.next_event(until)
         while event is not None:
