@@ -11,12 +11,12 @@ from xenbus.devices import BACK, CLASSES, FRONT, TOOLSTACK
 from xenbus.meaning import disk_name
 from xenbus.parse import parse_decimal, parse_domid, parse_state
 from xenbus.path import is_under
-from xenbus.recording import HAVE, REMOVE, SERVER, WRITE
+from xenbus.recording import HAVE, REMOVE
 from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from xenbus.recording import Event, Recording
 

@@ -193,7 +193,7 @@ def test_no_state_is_lost_or_comes_after_its_node(world: ScriptedStore, monkeypa
     ]
 
 
-def test_what_was_there_was_so_at_one_moment(world: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_was_there_has_its_features(world: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A back end offers its features when their directory was listed, and its state not read yet."""
     world.hand.write("/a/d/state", "1")
     meanwhile = Meanwhile(world, monkeypatch)
@@ -246,3 +246,34 @@ def test_at_each_moment_a_device_is_as_one_transaction_left_it(data: st.DataObje
         for device in "de":
             state = known.get(f"/a/{device}/state", 0)
             assert all(known.get(f"/a/{device}/{name}", 0) >= state for name in names), (device, event)
+
+
+def test_a_state_of_after_the_first_look(world: ScriptedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.hand.write("/a/d/state", "1")
+    meanwhile = Meanwhile(world, monkeypatch)
+    meanwhile.changes = [*[None] * 4, lambda: at_once(world, ("/a/d/state", "2"), ("/a/d/feature", "1"))]
+    recording = record(world, "/a")
+    assert [(event.op, event.path, event.value) for event in recording.events[2:]] == [
+        ("have", "/a/d/state", b"1"),
+        ("write", "/a/d/feature", b"1"),
+        ("write", "/a/d/state", b"2"),
+        ("end", "", None),
+    ]
+
+
+def test_the_end_that_is_found_before_its_event_is_recorded(world: ScriptedStore) -> None:
+    world.hand.write("/a/b", "1")
+    world.hand.write("/c", "1")
+    text = io.StringIO()
+    recorder = Recorder(world.store, Writer(text, HEADER))
+    recorder.follow(["/a", "/c"])
+
+    def gone(burst: list[str]) -> bool:
+        if "/a" in burst and recorder.now() > 0:
+            world.hand.remove("/c")
+        return world.store.read_or_none("/c") is None
+
+    world.actions = [lambda: world.hand.remove("/a")]
+    assert recorder.run(None, gone) == "what was recorded is gone"
+    events = load(io.StringIO(text.getvalue())).events
+    assert [(event.op, event.path) for event in events[-3:]] == [("rm", "/a"), ("rm", "/c"), ("end", "")]
