@@ -88,14 +88,18 @@ class World:
         self._makers = peers.SERVICES if services is None else services
         self._settling = False
         self._folder = ""
+        self.services: list[Peer] = []
+        self._begin(state)
+
+    def _begin(self, state: dict[str, Any] | None) -> None:
+        """Anew, or where an earlier world was."""
         if state is None:
             self._found()
         else:
             self._restore(state)
         kept = state["services"] if state else []
-        self.services = [
-            maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
-        ]
+        for number, maker in enumerate(self._makers):
+            self.services.append(maker(self, kept[number] if number < len(kept) else None))
         self.settle()  # who comes to a host finds its drivers at work
 
     def _connect(self) -> None:
