@@ -125,8 +125,9 @@ class Recorder:
         return "what was recorded is gone"
 
     def _take(self, burst: dict[str, int]) -> None:
-        """Records what events tell of."""
-        self._look([path for path in burst if self._is_ours(path)], burst)
+        """Records what events tell of: what announces behind the rest."""
+        ours = [path for path in burst if self._is_ours(path)]
+        self._look(sorted(ours, key=lambda path: path.endswith(ANNOUNCING)), burst)
         self._announced.end_look(self.now(), len(burst) < BURST_MAX)
         if not self._store.has_events():
             self._announced.release(self.now())
