@@ -236,6 +236,10 @@ def test_at_each_moment_a_device_is_as_one_transaction_left_it(data: st.DataObje
                 world.actions.append(action)
             else:
                 meanwhile.changes += [*[None] * late, action]
+        if data.draw(st.booleans()):  # not while it begins
+            changes, meanwhile.changes = meanwhile.changes, []
+            world.actions.insert(0, lambda: meanwhile.changes.extend(changes))
+            world.actions.insert(1, functools.partial(write, "d"))
         recording = record(world, "/a")
     known: dict[str, int] = {}
     for event in recording.events:
@@ -277,3 +281,20 @@ def test_the_end_that_is_found_before_its_event_is_recorded(world: ScriptedStore
     assert recorder.run(None, gone) == "what was recorded is gone"
     events = load(io.StringIO(text.getvalue())).events
     assert [(event.op, event.path) for event in events[-3:]] == [("rm", "/a"), ("rm", "/c"), ("end", "")]
+
+
+def test_a_state_that_was_overtaken_comes_after_the_rest_too(
+    world: ScriptedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile = Meanwhile(world, monkeypatch)
+
+    def hurry() -> None:
+        world.hand.write("/a/state", "1")
+        meanwhile.changes = [
+            lambda: at_once(world, ("/a/state", "2"), ("/a/feature", "2")),
+            lambda: at_once(world, ("/a/state", "3"), ("/a/feature", "3")),
+        ]
+
+    world.actions = [hurry]
+    found = [each[:2] for each in changes(record(world, "/a"))]
+    assert found == [("/a/feature", b"3"), ("/a/state", b"2"), ("/a/feature", b"3"), ("/a/state", b"3")]
