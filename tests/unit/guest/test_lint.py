@@ -34,7 +34,8 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
     "XV023": (["memory=010", "vcpus='02'", "vif=['rate=010Mb/s']"], ["memory=10", "memory=0x10", "nomigrate=0"]),
     "XV024": (["memory=0", "vcpus=200", "memory=2;maxmem=1", "vcpus=2;maxvcpus=1"], ["memory=1;maxmem=2"]),
     "XV025": (["memory+=512"], ["memory=512"]),
-    "XV026": (["gic_version='v5'", "uuid='1'", "irqs=['0x28']", "type='hvm'", "cpus='x'", "init_seclabel='a'"], ["gic_version='v3'"]),
+    "XV026": (["gic_version='v5'", "uuid='1'", "irqs=['0x28']", "type='hvm'", "cpus='x'", "init_seclabel='a'"],
+              ["gic_version='v3'"]),
     "XV027": (["cpus=['0','1']"], ["vcpus=2;cpus=['0','1']", "vcpus=3;cpus=['0']"]),
     "XV030": (["disk=['/a,xvda,w']", "disk=['/a,qcow2,xvda']", "disk=['cdrom,vdev=hdc']"], ["disk=['/a,,xvda']"]),
     "XV031": (["vif=['bogus=1']", "vif=['mac=x']"], ["vif=['bridge=a']"]),
@@ -141,7 +142,7 @@ def test_a_kernel_that_is_no_file_at_all(tmp_path: Path, kind: str) -> None:
     config.write_text(f"name='g'\nkernel='{path}'\nmemory=64\n")
     (one,) = check_files([str(config)])
     assert [(finding.rule, finding.line) for finding in one.findings] == [("XV041", 2)]
-    assert one.findings[0].message == f"{path}: {'Is a directory' if kind == 'folder' else 'not a regular file'}"
+    assert one.findings[0].message == f"{path}: {'is a directory' if kind == 'folder' else 'not a regular file'}"
 
 
 def test_the_other_file_is_named() -> None:
