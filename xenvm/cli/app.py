@@ -81,7 +81,8 @@ def _option(option: table.Option) -> click.Option:
         [*option.flags, option.dest],
         type=kind,
         metavar=option.metavar,
-        default=option.default,
+        default=() if option.many else option.default,
+        multiple=option.many,
         show_default=shown,
         help=option.help,
     )

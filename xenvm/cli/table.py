@@ -28,6 +28,8 @@ class Option(Value):
     """Whether the value is a decimal number."""
     count: bool = False
     """Whether the value is how often the flag is given."""
+    many: bool = False
+    """Whether it may be given several times: the value is a tuple."""
 
 
 class Argument(Value):
@@ -282,7 +284,11 @@ COMMANDS: tuple[Command, ...] = (
         "info",
         "Show facts about this host and its Xen.",
         "info:info",
-        (Option(("-n", "--numa"), "numa", "Show also how CPUs and memory lie in cores, sockets and nodes."), JSON),
+        (
+            Option(("-n", "--numa"), "numa", "Show also how CPUs and memory lie in cores, sockets and nodes."),
+            Option(("-x", "--xenstore"), "xenstore", "Show also the features of the xenstore, as bits."),
+            JSON,
+        ),
         (Argument("field", "[FIELD]", required=False),),
     ),
     _CONSOLE,
@@ -338,7 +344,10 @@ COMMANDS: tuple[Command, ...] = (
         "vcpu-pin",
         "Set where vCPUs must (HARD) and should (SOFT) run: CPU lists, all, or - as it is.",
         "vcpus:vcpu_pin",
-        (Option(("-f", "--force"), "force", "End a pinning for a moment by dom0's kernel too."),),
+        (
+            Option(("-f", "--force"), "force", "End a pinning for a moment by dom0's kernel too."),
+            Option(("-i", "--ignore-global-affinity-masks"), "ignore_masks", "Do not heed the CPU masks of xl.conf."),
+        ),
         (
             _DOMAIN,
             Argument("vcpu", "VCPU|all"),
