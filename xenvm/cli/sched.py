@@ -107,8 +107,8 @@ def rtds(
             _one(host, domain, "rtds", as_json)
         else:
             info = names.find(host, domain)
-            found = [pair for number in numbers for pair in scheduling.of_vcpus(host, info, number)]
             _print(_VCPUS, as_json)
+            found = [pair for number in numbers for pair in scheduling.of_vcpus(host, info, number)]
             _rows(host, [(info, each, of) for each, of in found], as_json)
 
 

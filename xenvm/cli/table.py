@@ -270,7 +270,7 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_check import CHECK, FACTS, SIM_KERNEL, TOP, XL  # noqa: E402  (their rows need the classes above)
+from xenvm.cli.table_check import CHECK, FACTS, INFO, SIM_KERNEL, TOP, XL  # noqa: E402  (their rows need the classes above)
 from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
@@ -280,17 +280,7 @@ COMMANDS: tuple[Command, ...] = (
     *FACTS,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
-    Command(
-        "info",
-        "Show facts about this host and its Xen.",
-        "info:info",
-        (
-            Option(("-n", "--numa"), "numa", "Show also how CPUs and memory lie in cores, sockets and nodes."),
-            Option(("-x", "--xenstore"), "xenstore", "Show also the features of the xenstore, as bits."),
-            JSON,
-        ),
-        (Argument("field", "[FIELD]", required=False),),
-    ),
+    INFO,
     _CONSOLE,
     TOP,
     Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),

@@ -171,6 +171,18 @@ FACTS = (
     *_HOST,
 )
 
+INFO = Command(
+    "info",
+    "Show facts about this host and its Xen.",
+    "info:info",
+    (
+        Option(("-n", "--numa"), "numa", "Show also how CPUs and memory lie in cores, sockets and nodes."),
+        Option(("-x", "--xenstore"), "xenstore", "Show also the features of the xenstore, as bits."),
+        JSON,
+    ),
+    (Argument("field", "[FIELD]", required=False),),
+)
+
 SIM_KERNEL = Command(
     "sim-kernel",
     "Write a file that simulated guests boot, for where no kernel is at hand.",

@@ -108,7 +108,8 @@ def create(call: Call) -> int:
     except DomainExists:
         return tell(f'Pool name "{_name(settings)}" already exists')
     except ConfigError as error:
-        return tell(f"xl: {error}")
+        tell(f"xl: {error}")
+        return tell("Missing cpupool name!") if "needs a name" in error.reason else FAILED
     except DomainError as error:
         return tell(f"xl: {error}", later)
     except HypercallError as error:

@@ -9,15 +9,9 @@ _X86 = "it is for x86 only: Xen has nothing of the kind on ARM"
 _STATE = "Xen on ARM cannot save the state of a guest"
 _HVM = "it is for fully emulated guests, which ARM has not"
 _PCI = "xenvm does not hand out PCI devices: on ARM Xen's support for them is experimental"
-_DEVICE = "xenvm does not plumb devices of this kind while a guest runs"
 _USB = "xenvm has no USB for guests"
 _TPM = "xenvm has no virtual TPM: it needs a domain of its own, which is built for x86"
 _POOL = "Xen on ARM has one NUMA node, so there is nothing to split"
-_FLASK = "xenvm does not manage Flask's policy: use the tools that come with it"
-_OVERLAY = (
-    "xenvm does not change Xen's own device tree: give the device in the guest's configuration (dtdev, iomem, irqs)"
-)
-_QUOTA = "xenvm does not change the xenstore daemon's quotas: set them where it is started"
 
 REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("cpupool-numa-split", "Make a cpupool of each NUMA node.", False, True, _POOL),
@@ -30,15 +24,6 @@ REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("set-parameters", "Set parameters of Xen.", False, True, "xenvm does not write Xen's parameters: "
      "set them on Xen's command line"),
     ("devd", "Serve a driver domain's devices.", False, True, "xenvm plumbs devices in domain 0 only"),
-    ("dt-overlay", "Change Xen's device tree.", False, True, _OVERLAY),
-    ("getenforce", "Show Flask's mode.", False, True, _FLASK),
-    ("setenforce", "Set Flask's mode.", False, True, _FLASK),
-    ("loadpolicy", "Load a policy into Flask.", False, True, _FLASK),
-    ("xenstore-quota-get", "Show quotas of the xenstore.", False, True, _QUOTA),
-    ("xenstore-quota-set", "Set quotas of the xenstore.", False, True, _QUOTA),
-    *((f"{kind}-{verb}", f"{word} {what}.", True, True, _DEVICE)
-      for kind, what in (("vkb", "a virtual keyboard"), ("vdispl", "a virtual display"), ("vsnd", "a sound card"))
-      for verb, word in (("attach", "Attach"), ("list", "List"), ("detach", "Detach"))),
     *((f"vtpm-{verb}", f"{word} a virtual TPM.", False, True, _TPM)
       for verb, word in (("attach", "Attach"), ("list", "List"), ("detach", "Detach"))),
     *((f"pci-{verb}", f"{word} PCI devices.", False, True, _PCI)

@@ -47,6 +47,7 @@ class Row(Value):
 _ATTACH = "DOMAIN ..."
 _LIVE = "The guest's driver must let go; xl waits likewise."
 
+_CLASSES = (("vkb", "a keyboard"), ("vdispl", "a display"), ("vsnd", "a sound card"))
 _SCHED = ("domain=d", "weight=w", "cap=c", "schedparam=s", "cpupool=p", "ratelimit_us=r")
 
 ROWS: tuple[Row, ...] = (
@@ -72,22 +73,23 @@ ROWS: tuple[Row, ...] = (
         ignored="F", failed="reboot failed (rc=-3)"),
     Row("pause", "Stop the vCPUs of a domain.", "", (), "DOMAIN", 1, native="pause", number_fails=False),
     Row("unpause", "Let a domain run.", "", (), "DOMAIN", 1, native="unpause", number_fails=False),
-    Row("console", "Connect to a console.", "n:t:e:", (), "DOMAIN", 1, native="console"),
+    Row("console", "Connect to a console.", "n:t:e:", (), "DOMAIN", 1, native="console", own="console"),
     Row("suspend", "Ask a guest to suspend.", "", (), "DOMAIN", 1, native="suspend", on_arm=False,
         difference="xl lacks it on ARM."),
     Row("resume", "Let a suspended guest go on.", "", (), "DOMAIN", 1, native="resume", number_fails=False,
         difference="xl lacks it on ARM before some later release."),
     Row("dump-core", "Write a guest's memory to a file.", "", (), "DOMAIN FILE", 2, native="dump-core",
         failed="core dump failed (rc=-3)"),
-    Row("mem-max", "Set the most memory of a guest.", "", (), "DOMAIN MEMORY", 2, native="mem-max",
+    Row("mem-max", "Set the most memory of a guest.", "", (), "DOMAIN MEMORY", 2, native="mem-max", own="memory",
         failed="cannot set domid {0} static max memory to : {1}"),
-    Row("mem-set", "Set the memory of a guest.", "", (), "DOMAIN MEMORY", 2, native="mem-set",
+    Row("mem-set", "Set the memory of a guest.", "", (), "DOMAIN MEMORY", 2, native="mem-set", own="memory",
         failed="cannot set domid {0} dynamic max memory to : {1}"),
     Row("vcpu-list", "List vCPUs.", "", (), "[DOMAIN]...", native="vcpu-list", own="vcpu_list",
         number_fails=False),
     Row("vcpu-pin", "Set where vCPUs run.", "fi", ("force=f", "ignore-global-affinity-masks=i"),
         "DOMAIN VCPU|all HARD [SOFT]", 3, native="vcpu-pin", own="config:vcpu_pin", dry=True),
-    Row("vcpu-set", "Set how many vCPUs a guest has.", "i", ("ignore-host=i",), "DOMAIN COUNT", 2, native="vcpu-set"),
+    Row("vcpu-set", "Set how many vCPUs a guest has.", "i", ("ignore-host=i",), "DOMAIN COUNT", 2, native="vcpu-set",
+        own="vcpu_set"),
     Row("vm-list", "List uuids and names.", native="vm-list"),
     Row("info", "Show facts about the host.", "nx", ("numa=n", "xenstore=x"), "[FIELD]", native="info", own="info"),
     Row("domid", "Print the domid of a name.", "", (), "NAME", 1, native="domid", own="domid"),
@@ -104,16 +106,18 @@ ROWS: tuple[Row, ...] = (
         failed="libxl_device_nic_add failed.", dry=True),
     Row("network-list", "List vifs.", "", (), "DOMAIN...", 1, native="network-list", own="devices"),
     Row("network-detach", "Take a vif away.", "", (), "DOMAIN DEVID|MAC", 2, native="network-detach",
-        failed="libxl_device_nic_del failed."),
-    Row("channel-list", "List channels.", "", (), "DOMAIN...", 1, native="channel-list",
-        reason="guests of xenvm have no channels"),
+        own="detach", failed="libxl_device_nic_del failed.", difference="A word that is no number is not the first"
+        " vif."),
+    Row("channel-list", "List channels.", "", (), "DOMAIN...", 1, native="channel-list", own="listed",
+        number_fails=False),
     Row("block-attach", "Give a guest a disk.", "", (), _ATTACH, 2, native="block-attach", own="block_attach",
         failed="libxl_device_disk_add failed.", dry=True),
     Row("block-list", "List disks.", "", (), "DOMAIN...", 1, native="block-list", own="devices"),
     Row("block-detach", "Take a disk away.", "f", ("force=f",), "DOMAIN DEVICE", 2, native="block-detach",
-        failed="libxl_device_disk_remove failed."),
-    Row("uptime", "Show for how long domains run.", "s", (), "[DOMAIN]...", native="uptime", number_fails=False),
-    Row("claims", "List domains with the memory that is set aside for them.", native="claims"),
+        own="detach", failed="libxl_device_disk_remove failed."),
+    Row("uptime", "Show for how long domains run.", "s", (), "[DOMAIN]...", native="uptime", own="uptime",
+        number_fails=False),
+    Row("claims", "List domains with the memory that is set aside for them.", native="claims", own="claims"),
     Row("sched-credit", "Show and set credit's parameters.", "d:w:c:p:t:r:m:s",
         (*_SCHED, "tslice_ms=t", "migration_delay_us=m"), native="sched-credit", own="pools:schedule"),
     Row("sched-credit2", "Show and set credit2's parameters.", "d:w:c:p:r:s", _SCHED, native="sched-credit2",
@@ -134,6 +138,24 @@ ROWS: tuple[Row, ...] = (
         own="pools:cpu_remove"),
     Row("cpupool-migrate", "Put a domain into another cpupool.", "", (), "DOMAIN CPUPOOL", 2,
         native="cpupool-migrate", own="pools:migrate"),
+    Row("getenforce", "Show Flask's mode.", native="getenforce", own="admin:getenforce"),
+    Row("setenforce", "Set Flask's mode.", "", (), "MODE", native="setenforce", own="admin:setenforce"),
+    Row("loadpolicy", "Load a policy into Flask.", "", (), "FILE", native="loadpolicy", own="admin:loadpolicy"),
+    Row("dt-overlay", "Change Xen's device tree.", "", (), "add|remove|attach FILE [DOMAIN]", native="dt-overlay",
+        own="admin:dt_overlay", difference="xl has it from Xen 4.18 on, and there it does not say whether this Xen"
+        " lacks overlays."),
+    Row("xenstore-quota-get", "Show quotas of the xenstore.", "g", (), "DOMAIN|-g", native="xenstore-quota-get",
+        own="admin:quota_get", difference="xl has it from Xen 4.22 on, and shows an empty table where the store has"
+        " no such quotas."),
+    Row("xenstore-quota-set", "Set quotas of the xenstore.", "g", (), "DOMAIN|-g NAME=NUMBER...",
+        native="xenstore-quota-set", own="admin:quota_set", difference="xl has it from Xen 4.22 on."),
+    *(row for kind, what in _CLASSES for row in (
+        Row(f"{kind}-attach", f"Give a guest {what}.", "", (), _ATTACH, 1, native=f"{kind}-attach"),
+        Row(f"{kind}-list", f"List what guests have of {kind}.", "", (), "DOMAIN...", 1, native=f"{kind}-list",
+            own="listed" if kind == "vkb" else "unheaded", number_fails=False),
+        Row(f"{kind}-detach", f"Take {what} away.", "", (), "DOMAIN DEVID", 2, native=f"{kind}-detach",
+            own="detach"),
+    )),
     *(Row(name, summary, words="...", native=name if attach else "", on_arm=on_arm, reason=reason)
       for name, summary, attach, on_arm, reason in REFUSED),
 )  # fmt: skip
