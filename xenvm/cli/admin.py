@@ -79,7 +79,8 @@ def quota_get(domain: str | None, everybody: bool, as_json: bool) -> int:
     if as_json:
         import json
 
-        print(json.dumps({"version": 1, "quotas": found}, indent=2))
+        listed = [{"name": name, "value": value} for name, value in found.items()]
+        print(json.dumps({"version": 1, "quotas": listed}, indent=2))
         return 0
     rows = [f"{name:<20} {value:8}" for name, value in found.items()]
     print("\n".join(["Quota name           Quota value", "-" * 32, *rows]))

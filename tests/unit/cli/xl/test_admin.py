@@ -115,7 +115,7 @@ def test_our_own_words_and_json(host: Xl, xenvm: Xenvm) -> None:
     assert xenvm("dt-overlay", "add", "o.dtbo", "0")[0] == xenvm("dt-overlay", "attach", "o.dtbo")[0] == 2
     assert xenvm("dt-overlay", "move", "o.dtbo")[0] == 6 and xenvm("dt-overlay", "add", "text")[0] == 8
     assert xenvm("xenstore-quota-get")[0] == xenvm("xenstore-quota-set", "-g")[0] == 2
-    assert json.loads(xenvm("xenstore-quota-get", "-g", "--json")[1])["quotas"]["nodes"] == 1000
+    assert json.loads(xenvm("xenstore-quota-get", "-g", "--json")[1])["quotas"][0] == {"name": "nodes", "value": 1000}
     assert xenvm("xenstore-quota-set", "-g", "no=1")[0] == 6
 
 
