@@ -40,7 +40,7 @@ class Argument(Value):
     required: bool = True
     many: bool = False
     complete: str = ""
-    """What to complete it with: ``domain`` or ``file``."""
+    """What to complete it with: ``domain``, ``file`` or ``xl``, a command line of xl's."""
 
 
 class Command(Value):

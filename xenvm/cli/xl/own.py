@@ -139,29 +139,6 @@ def uptime(call: Call) -> int:
         raise
 
 
-def listed(call: Call) -> int:
-    """channel-list, vkb-list: the header comes before a domain is looked for."""
-    from xenvm.cli import class_words, classes
-
-    try:
-        return min(call.native(), FAILED)
-    except NoSuchDomain:
-        print(classes.CHANNEL_HEADER if call.row.native == "channel-list" else class_words.VKB_HEADER)
-        raise
-
-
-def unheaded(call: Call) -> int:
-    """vdispl-list, vsnd-list: xl prints nothing where there is nothing."""
-    from xenvm.cli.run import open_host
-    from xenvm.ops import names
-    from xenvm.ops.devices import of_kind
-
-    kind = call.row.native.partition("-")[0]
-    with open_host() as host:
-        found = [device for who in call.operands for device in of_kind(host, names.find(host, who).domid, kind)]
-    return min(call.native(), FAILED) if found else 0
-
-
 def detach(call: Call) -> int:
     """A device that is not there has words of its own, also of a number that no domain has."""
     try:
@@ -208,39 +185,6 @@ def sysrq(call: Call) -> int:
         help_on("sysrq")
         return FAILED
     return call.native(call.operands[:2])
-
-
-def devices(call: Call) -> int:
-    """Lists devices; of a domain that is not there xl prints the header, and for a name of a vif's it ends with 1."""
-    from xenvm.cli import devices as ours
-
-    blocks = call.row.native == "block-list"
-
-    rest = call.operands
-    while rest:
-        try:
-            return call.native(rest)
-        except NoSuchDomain as error:
-            who = str(error.who)
-            if not who.isdecimal() and not blocks:
-                print(ours.NETWORK_HEADER)
-                raise
-            if not who.isdecimal():
-                tell(f"{who} is an invalid domain identifier")
-            rest = [word for word in rest if word != who]
-    print(ours.BLOCK_HEADER if blocks else ours.NETWORK_HEADER)
-    return 0
-
-
-def vcpu_list(call: Call) -> int:
-    """The header comes before a domain is looked for."""
-    try:
-        return call.native()
-    except NoSuchDomain:
-        from xenvm.cli.vcpus import HEADER
-
-        print(HEADER)
-        raise
 
 
 def block_attach(call: Call) -> int:

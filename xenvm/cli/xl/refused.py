@@ -25,13 +25,13 @@ REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
      "set them on Xen's command line"),
     ("devd", "Serve a driver domain's devices.", False, True, "xenvm plumbs devices in domain 0 only"),
     *((f"vtpm-{verb}", f"{word} a virtual TPM.", False, True, _TPM)
-      for verb, word in (("attach", "Attach"), ("list", "List"), ("detach", "Detach"))),
+      for verb, word in (("attach", "Attach"), ("detach", "Detach"))),
     *((f"pci-{verb}", f"{word} PCI devices.", False, True, _PCI)
-      for verb, word in (("attach", "Attach"), ("detach", "Detach"), ("list", "List"))),
+      for verb, word in (("attach", "Attach"), ("detach", "Detach"))),
     *((f"pci-assignable-{verb}", f"{word} PCI devices for guests.", False, True, _PCI)
-      for verb, word in (("add", "Add"), ("remove", "Remove"), ("list", "List"))),
+      for verb, word in (("add", "Add"), ("remove", "Remove"))),
     *((name, "Change a guest's USB.", False, True, _USB)
-      for name in ("usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach", "usb-list")),
+      for name in ("usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach")),
     *((name, "Change a guest's CD.", False, True, _HVM) for name in ("cd-insert", "cd-eject")),
     *((name, "Move a guest's state.", False, False, _STATE)
       for name in ("save", "restore", "migrate", "migrate-receive", "remus")),

@@ -103,6 +103,19 @@ def test_lists_of_nothing(guest: Xl) -> None:
     assert guest("uptime 77")[1] == "Name                                ID Uptime\n"
 
 
+def test_lists_of_what_no_guest_has(guest: Xl) -> None:
+    assert guest("pci-list g") == guest("usb-list 1") == guest("pci-assignable-list") == (0, "", "")
+    assert guest.out("vtpm-list g").startswith("Idx BE Uuid ") and guest("vtpm-list g h")[0] == 1
+    assert guest("pci-list h") == (1, "", "h is an invalid domain identifier (rc=-6)\n")
+    assert guest("pci-list")[0] == 2
+
+
+def test_a_list_does_not_hide_what_another_toolstack_gave(guest: Xl) -> None:
+    for node in ("backend /local/domain/0/backend/pci/1/0", "frontend /local/domain/1/device/pci/0"):
+        assert guest.xenvm("store", "write", *f"/libxl/1/device/pci/0/{node}".split())[0] == 0
+    assert guest("pci-list g") == (1, "", "xl: g has a device of the class pci, which xenvm does not know\n")
+
+
 def test_a_dry_run_shows_what_was_said(xl: Xl) -> None:
     found = xl.out("-N network-attach 77 mac=00:16:3e:00:00:01")
     assert json.loads(found.removeprefix("vif: ")) == {"mac": "00:16:3e:00:00:01"}
