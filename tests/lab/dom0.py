@@ -8,7 +8,7 @@ import shlex
 import time
 from typing import Any
 
-from xenvm.lab import Lab, Result
+from xenvm.lab import Lab, LabError, Result
 
 KERNEL, RAMDISK = "/srv/guest/Image", "/srv/guest/initrd.gz"
 KERNEL32, RAMDISK32 = "/srv/guest/zImage-32", "/srv/guest/initrd-32.gz"
@@ -38,6 +38,18 @@ mark=$1; shift 1; shown=$(mktemp)
     printf '\\x1d'
 } | python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' "$@" | tee "$shown"
 rm -f "$shown"
+"""
+
+# What one looks at first when a guest does not do what it should.
+_LOOK = """
+xl list
+xl vcpu-list | grep -v ^Domain-0
+xenstore-ls -f /local/domain | grep -E '^/local/domain/([1-9]|0/backend/)' |
+    grep -E '/(name|control/[a-z]*|state|online|hotplug-status) = '
+ps -eo pid,ppid,stat,etimes,wchan:20,args | grep -E '[x]envm|[x]l |[x]enstored|[x]enconsoled' | grep -v 'bash -c'
+for log in $(ls -t /var/log/xen/console/guest-*.log | head -n 2); do echo "$log:"; tail -n 12 "$log"; done
+dmesg | tail -n 5
+xl dmesg | tail -n 5
 """
 
 
@@ -146,6 +158,14 @@ class Dom0:
         while (now := self.traces()) != wanted and time.monotonic() < deadline:
             pass
         return now
+
+    def look(self) -> str:
+        """The state of this host in about forty lines, for somebody who asks why a test has failed."""
+        try:
+            result = self.run(["bash", "-c", _LOOK], timeout=60)
+        except LabError as error:
+            return str(error)
+        return result.stdout + result.stderr
 
     def destroy_all(self) -> None:
         """Ends all guests by xl, whoever made them."""
