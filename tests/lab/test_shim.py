@@ -71,6 +71,21 @@ cpupool-destroy Pool-0
 cpupool-cpu-remove Pool-0 0
 cpupool-cpu-remove Pool-0 x
 cpupool-cpu-add Pool-0 77
+vcpu-set shim abc
+vcpu-set shim 99
+mem-set shim abc
+block-detach shim xvdz
+network-detach shim 00:16:3e:00:00:99
+-N network-attach shim mac=00:16:3e:00:00:01
+vkb-detach shim 3
+getenforce
+setenforce 1
+setenforce bogus
+sched-rtds -d shim -v 0 -p 1000 -v 1 -p 2000 -b 1000
+console -t bogus shim
+pci-list shim
+vtpm-list shim
+create -q /no/such
 """
 
 POOLS = """
@@ -107,7 +122,8 @@ rm -f /tmp/shim.out /tmp/shim.err
 
 SPOKEN = ("invalid domain identifier", "requires at least", "not implemented", "not supported", "Can't get dom",
           "You must specify", "Invalid ", "unknown ", "ust specify", "Specifying", "Missing param", "already exists",
-          "Can't destroy", "Some cpus", "some cpus", "WARNING: ")  # fmt: skip
+          "Can't destroy", "Some cpus", "some cpus", "WARNING: ", "Unknown device", "not connected", "Flask",
+          "invalid memory", "overcommmitting", "Incorrect number", "console type", "Failed to read")  # fmt: skip
 """What the messages are compared by, where xl has one of them: its other words are libxl's log."""
 HELP = re.compile(r"^Usage:? xl .*", re.DOTALL | re.MULTILINE)
 

@@ -72,7 +72,9 @@ def dt_overlay(call: Call) -> int:
     if not path:
         return tell("overlay dtbo file not provided")
     if operation == "attach" and not domain:
-        return tell("domain id not provided")
+        tell("Missing domain ID")
+        help_on("dt-overlay")
+        return FAILED
     try:
         return min(call.native([operation, path, *([domain] if operation == "attach" else [])]), FAILED)
     except ConfigError as error:
