@@ -9,6 +9,7 @@ import shlex
 import pytest
 
 from tests.lab.dom0 import Dom0
+from xenvm.cli.xl.table import find
 
 LINES = """
 list
@@ -86,7 +87,33 @@ console -t bogus shim
 pci-list shim
 vtpm-list shim
 create -q /no/such
+reboot no-such
+dump-core no-such /tmp/x
+mem-max shim 64m
+dmesg -x
+channel-list shim
+block-attach shim
+loadpolicy /no/such
+usb-list shim
+pci-assignable-list
+vkb-attach
+vkb-list shim
+vdispl-attach
+vdispl-list shim
+vdispl-detach shim
+vsnd-attach
+vsnd-list shim
+vsnd-detach shim
 """
+NOT_COMPARED = {
+    "suspend": "xl lacks it",
+    "resume": "xl lacks it",
+    "top": "it needs a terminal",
+    "dt-overlay": "xl of 4.17 lacks it",
+    "xenstore-quota-get": "xl lacks it",
+    "xenstore-quota-set": "xl lacks it",
+}
+"""Subcommands that this script leaves out, and why."""
 
 POOLS = """
 cpupool-cpu-remove Pool-0 1
@@ -126,6 +153,12 @@ SPOKEN = ("invalid domain identifier", "requires at least", "not implemented", "
           "invalid memory", "overcommmitting", "Incorrect number", "console type", "Failed to read")  # fmt: skip
 """What the messages are compared by, where xl has one of them: its other words are libxl's log."""
 HELP = re.compile(r"^Usage:? xl .*", re.DOTALL | re.MULTILINE)
+
+
+def compared() -> set[str]:
+    """The subcommands that both are given."""
+    words = [line.removeprefix("-N ").split()[0] for line in (LINES + POOLS).splitlines() if line]
+    return {row.name for row in map(find, words) if row is not None}
 
 
 def normal(line: str, text: str) -> str:
