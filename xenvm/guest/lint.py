@@ -132,7 +132,7 @@ def _guest(spec: GuestSpec) -> Iterator[Diagnostic]:
     try:
         check_itself(spec)
     except ConfigError as error:
-        key = "p9" if spec.p9s and "p9" in error.reason else "init_seclabel"
+        key = error.reason[1:].partition("'")[0]  # the sentence begins with it
         yield finding(spec, "XV032" if key == "p9" else "XV026", error.reason, key, error=True)
     root = next((word[5:] for word in reversed(spec.cmdline.split()) if word.startswith("root=")), "")
     if root.startswith("/dev/xvd") and not _has_disk(spec, root.removeprefix("/dev/")):
