@@ -180,7 +180,7 @@ def spoken(text: str) -> list[str]:
 
 def said(dom0: Dom0, lines: str, *tools: str) -> list[tuple[str, ...]]:
     """Each line by each tool in turn: line, exit code, standard output and error."""
-    found = dom0.ok(["bash", "-c", BOTH, "both", *tools], stdin=lines.strip().encode() + b"\n", timeout=600)
+    found = dom0.ok(["bash", "-c", BOTH, "both", *tools], stdin=lines.strip().encode() + b"\n", timeout=900)
     fields = found.split("\0")
     answers = [tuple(fields[at : at + 4]) for at in range(0, len(fields) - 3, 4)]
     assert len(answers) == len(lines.strip().split("\n")) * len(tools)
