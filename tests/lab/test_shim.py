@@ -96,7 +96,7 @@ block-attach shim
 loadpolicy /no/such
 usb-list shim
 pci-assignable-list
-vkb-attach
+vkb-attach no-such backend-type=linux
 vkb-list shim
 vdispl-attach
 vdispl-list shim

@@ -59,15 +59,20 @@ def listed(call: Call) -> int:
 
 
 def unheaded(call: Call) -> int:
-    """vdispl-list, vsnd-list: xl prints nothing where there is nothing."""
+    """vdispl-list, vsnd-list: xl prints nothing where there is nothing, and passes over domains that are not there."""
     from xenvm.cli.run import open_host
     from xenvm.ops import names
     from xenvm.ops.devices import of_kind
 
-    kind = call.row.native.partition("-")[0]
+    kind, found = call.row.native.partition("-")[0], []
     with open_host() as host:
-        found = [device for who in call.operands for device in of_kind(host, names.find(host, who).domid, kind)]
-    return min(call.native(), FAILED) if found else 0
+        for who in call.operands:
+            try:
+                found += [who] if of_kind(host, names.find(host, who).domid, kind) else []
+            except NoSuchDomain:
+                if not who.isdecimal():
+                    tell(f"{who} is an invalid domain identifier")
+    return min(call.native(found), FAILED) if found else 0
 
 
 def absent(call: Call) -> int:

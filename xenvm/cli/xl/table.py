@@ -156,7 +156,8 @@ ROWS: tuple[Row, ...] = (
         own="lists:assignable", ignored="n", difference="Names that were given with `pci-assignable-add -n` are not"
         " shown."),
     *(row for kind, what in _CLASSES for row in (
-        Row(f"{kind}-attach", f"Give a guest {what}.", "", (), _ATTACH, 1, native=f"{kind}-attach"),
+        Row(f"{kind}-attach", f"Give a guest {what}.", "", (), _ATTACH, 2 if kind == "vsnd" else 1,
+            native=f"{kind}-attach"),
         Row(f"{kind}-list", f"List what guests have of {kind}.", "", (), "DOMAIN...", 1, native=f"{kind}-list",
             own="lists:listed" if kind == "vkb" else "lists:unheaded", number_fails=False),
         Row(f"{kind}-detach", f"Take {what} away.", "", (), "DOMAIN DEVID", 2, native=f"{kind}-detach",

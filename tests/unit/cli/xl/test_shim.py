@@ -98,7 +98,9 @@ def test_devices_that_are_not_there(guest: Xl, line: str, code: int, says: str, 
 
 
 def test_lists_of_nothing(guest: Xl) -> None:
-    assert guest("vdispl-list g") == guest("vsnd-list g") == (0, "", "")
+    assert guest("vdispl-list g") == guest("vsnd-list g") == guest("vsnd-list 77") == (0, "", "")
+    assert guest("vdispl-list h g") == (0, "", "h is an invalid domain identifier\n")
+    assert guest("vsnd-attach g")[0] == 2
     assert len(guest.out("claims of nobody").splitlines()) == 3
     assert guest("uptime 77")[1] == "Name                                ID Uptime\n"
 
