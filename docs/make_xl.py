@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.lab.test_shim import NOT_COMPARED, compared
 from xenvm.cli.table import find
 from xenvm.cli.xl.shim import implemented
 from xenvm.cli.xl.table import ROWS, Row
@@ -39,14 +40,23 @@ What is the same for all of them:
 * A subcommand without a command of ours, or an option that is refused, ends with 1 and one sentence that says why.
 """
 
+BESIDE = """\
+A script of all of them is run by xl and by the shim in the lab (`tests/lab/test_shim.py`), on the Xen releases that the
+table names: exit codes, output and the messages that scripts look for are the same.
+"""
+
 
 def lines() -> Iterator[str]:
     """The whole page."""
     yield from INTRODUCTION.splitlines()
-    yield from ("", "## Every subcommand", "", "| xl | Ours | Shim | Options |", "|---|---|---|---|")
+    beside = compared()
+    yield from ("", "## Every subcommand", "", BESIDE.rstrip(), "")
+    yield from ("| xl | Ours | Shim | Beside xl | Options |", "|---|---|---|---|---|")
     for row in ROWS:
         ours = f"`xenvm {row.name}`" if find(row.name) else ""
-        yield f"| `{row.name}` | {ours} | {'yes' if implemented(row) else 'no'} | {_options(row)} |"
+        both = "4.17, 4.20" if row.name in beside else NOT_COMPARED.get(row.name, "")
+        shim = "yes" if implemented(row) else "no"
+        yield f"| `{row.name}` | {ours} | {shim} | {both if implemented(row) else ''} | {_options(row)} |"
     yield from ("", "## Differences", "")
     for row in ROWS:
         if implemented(row) and (differences := _differences(row)):

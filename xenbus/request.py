@@ -306,13 +306,13 @@ class DomainPath(_Plain):
 
 
 class GetQuota(_Plain):
-    """A quota of a domain; a server that is older than 4.22 refuses it."""
+    """A quota of a domain, or of all (None); a server that is older than 4.22 refuses it."""
 
     __slots__ = ()
     op, verb = wire.GET_QUOTA, "ask for a quota of domain"
 
-    def __init__(self, domid: int, name: str) -> None:
-        super().__init__(domid, name)
+    def __init__(self, domid: int | None, name: str) -> None:
+        super().__init__(*(() if domid is None else (domid,)), name)
 
     def decode(self, payload: bytes) -> int:
         """The number, 4294967295 where the domain has none of its own; InvalidValue where it is none."""
@@ -375,10 +375,10 @@ class QuotaNames(_Plain):
 
 
 class SetQuota(_Plain):
-    """A domain's own quota; 0: no limit."""
+    """A domain's own quota, or that of all domains without one (None); 0: no limit."""
 
     __slots__ = ()
     op, verb = wire.SET_QUOTA, "set a quota of domain"
 
-    def __init__(self, domid: int, name: str, value: int) -> None:
-        super().__init__(domid, name, value)
+    def __init__(self, domid: int | None, name: str, value: int) -> None:
+        super().__init__(*(() if domid is None else (domid,)), name, value)

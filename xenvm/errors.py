@@ -104,5 +104,9 @@ class DeviceError(XenvmError):
         super().__init__(f"{device}: {reason}")
 
 
+class NoSuchDevice(DeviceError):
+    """A device that a domain does not have."""
+
+
 class WaitTimeout(XenvmError):
     """A state did not come within its deadline."""

@@ -6,6 +6,7 @@ from errno import ENOSYS
 from typing import Any
 
 from xenvm.errors import HypercallError
+from xenvm.host.admin import XenControl
 from xenvm.host.hyper import Scheduling
 from xenvm.host.pools import PoolControl
 from xenvm.types import Domid
@@ -29,6 +30,10 @@ class FakePolicy:
     @property
     def pools(self) -> PoolControl:
         raise AssertionError("the simulated hypervisor has them")
+
+    @property
+    def admin(self) -> XenControl:
+        raise HypercallError("flask_op", ENOSYS)
 
     def scheduling(self, domid: Domid) -> Scheduling:
         self._on("scheduling", domid)

@@ -78,6 +78,12 @@ def test_several_domains_can_be_completed(monkeypatch: pytest.MonkeyPatch) -> No
     assert _completed(["vcpu-list", "web"], "wea", monkeypatch) == ["weather"]
 
 
+def test_xls_words_are_completed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _completed(["xl"], "pau", monkeypatch) == ["pause"]
+    assert _completed(["xl", "pause"], "wea", monkeypatch) == ["weather"]
+    assert _completed(["dt-overlay", "attach", "o.dtbo"], "wea", monkeypatch) == ["weather"]
+
+
 def test_an_argument_that_is_completed_is_passed_on_as_it_is() -> None:
     assert app.DomainName().convert("web", None, None) == "web"
     assert isinstance(app.DomainName(), click.ParamType)

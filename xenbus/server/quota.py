@@ -72,6 +72,10 @@ class Quotas:
         """A quota to compare with."""
         return self.value(name) or UNLIMITED
 
+    def own(self) -> dict[bytes, int]:
+        """Those that are not the ones above, or were never set."""
+        return {name: value for name, value in self._own.items() if self._above or value != DEFAULTS[name]}
+
     def set(self, name: bytes, value: int) -> None:
         """Sets one; EINVAL for an unknown name."""
         self.value(name)

@@ -81,7 +81,8 @@ def _option(option: table.Option) -> click.Option:
         [*option.flags, option.dest],
         type=kind,
         metavar=option.metavar,
-        default=option.default,
+        default=() if option.many else option.default,
+        multiple=option.many,
         show_default=shown,
         help=option.help,
     )
@@ -112,7 +113,24 @@ class DomainName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return [click.shell_completion.CompletionItem(name) for name in names]
 
 
-_KINDS: dict[str, Any] = {"domain": DomainName(), "file": click.Path()}
+class ShimWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A word of xl's: first the subcommand, then, where it is no option, a domain."""
+
+    name = "word"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from xenvm.cli.inspect import live_names
+        from xenvm.cli.xl.shim import implemented
+        from xenvm.cli.xl.table import ROWS
+
+        first = not ctx.params.get(param.name or "")
+        words = [row.name for row in ROWS if implemented(row)] if first else live_names()
+        return [click.shell_completion.CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+_KINDS: dict[str, Any] = {"domain": DomainName(), "file": click.Path(), "xl": ShimWord()}
 
 
 def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _VKB_KINDS = {"qemu": "vkbd", "linux": "vinput"}
 _TOUCH = ("multi-touch-width", "multi-touch-height", "multi-touch-num-contacts")
-_VKB_HEADER = (
+VKB_HEADER = (
     f"{'Idx':<3} {'BE':<2} {'handle':<6} {'state':<5} {'evt-ch':<6} {'ref':>6} {'ID':<10} {'BE-type':<10}"
     f" {'BE-path':<30}"
 )
@@ -70,7 +70,7 @@ def vsnd_attach(domain: str, values: tuple[str, ...]) -> int:
 
 def vkb_list(domains: tuple[str, ...], as_json: bool) -> int:
     """Lists keyboards in xl's columns, or as JSON."""
-    return classes.listing(domains, as_json, "vkbd", _VKB_HEADER, _vkb_row)
+    return classes.listing(domains, as_json, "vkbd", VKB_HEADER, _vkb_row)
 
 
 def vdispl_list(domains: tuple[str, ...], as_json: bool) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xenvm.host.open import Host
     from xenvm.ops.devices import Attached
 
-_CHANNEL_HEADER = f"{'Idx':<3} {'BE':<2} {'state':<5} {'evt-ch':<6} {'ring-ref':>8} {'connection':<10} {'':<30}"
+CHANNEL_HEADER = f"{'Idx':<3} {'BE':<2} {'state':<5} {'evt-ch':<6} {'ring-ref':>8} {'connection':<10} {'':<30}"
 DEVICE_HEADER = f"{'Class':<8} {'Idx':<6} {'BE':<3} {'guest':<14} {'back end':<14} BE-path"
 
 
@@ -73,7 +73,7 @@ def device_list(domains: tuple[str, ...], as_json: bool) -> int:
 
 def channel_list(domains: tuple[str, ...], as_json: bool) -> int:
     """Lists the channels of guests in xl's columns, or as JSON."""
-    return _list("channel-list", domains, as_json, _CHANNEL_HEADER)
+    return _list("channel-list", domains, as_json, CHANNEL_HEADER)
 
 
 def listing(domains: tuple[str, ...], as_json: bool, kind: str, header: str, row: Callable[[Attached], str]) -> int:

@@ -14,8 +14,12 @@ LOG = "/var/log/xen/xldevd.log"
 """Where xl's devd writes."""
 
 
-def devd() -> int:
+def devd(foreground: bool = False, pidfile: str | None = None) -> int:
     """Serves this domain's disks and vifs until a signal; tells systemd, if that has started it."""
+    return start(pidfile) if pidfile and not foreground else _serve()
+
+
+def _serve() -> int:
     from xenvm.ops.background import say
     from xenvm.ops.devd import run
     from xenvm.ops.notify import Notifier

@@ -67,7 +67,7 @@ def claims(as_json: bool) -> None:
             [{"domid": i.domid, "name": known[i.domid], "claimed_kib": i.outstanding_pages * 4} for i in found],
         )
         return
-    lines = [f"{row(info, known[info.domid], False, False)} {info.outstanding_pages // 256:5}" for info in found]
+    lines = [f"{row(info, known[info.domid], False)} {info.outstanding_pages // 256:5}" for info in found]
     print("\n".join([f"{HEADER}  Claimed", *lines]))
 
 

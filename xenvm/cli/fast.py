@@ -33,6 +33,8 @@ def parse(argv: Sequence[str], commands: tuple[Command, ...] = COMMANDS) -> tupl
 
 
 def _initial(option: Option) -> object:
+    if option.many:
+        return ()
     return option.default if option.metavar else 0 if option.count else False
 
 
@@ -67,7 +69,8 @@ def _take(option: Option | None, rest: list[str], values: Values) -> bool:
     if not rest or (option.number and not (rest[0].isascii() and rest[0].isdecimal())):
         return False
     text = rest.pop(0)
-    values[option.dest] = int(text) if option.number else text
+    before = values[option.dest]
+    values[option.dest] = (*before, text) if isinstance(before, tuple) else int(text) if option.number else text
     return True
 
 

@@ -9,16 +9,30 @@ from xenvm.cli.run import open_host
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from xenvm.host.hyper import Hypervisor
+    from xenvm.host.open import Host
     from xenvm.host.pools import PoolControl
 
 
-def info(field: str | None, numa: bool, as_json: bool) -> int:
+def info(field: str | None, numa: bool, xenstore: bool, as_json: bool) -> int:
     """Prints all facts, or the value of the first one whose name begins with `field`."""
     with open_host() as host:
         facts = _facts(host.hyper)
+        if xenstore:
+            last = facts.popitem()
+            facts.update(xenstore_features=f"{_features(host):#010x}")
+            facts.update([last])
         if numa and field is None and not as_json:
             return _print_with_tables(facts, host.hyper.pools)
     return print_facts(facts, field, as_json)
+
+
+def _features(host: Host) -> int:
+    """The features that the store offers, as bits; none where it is too old to tell, as xl has it."""
+    from xenbus.errors import StoreError
+    from xenbus.request import GetFeature
+
+    reply = host.store.batch([GetFeature()])[0]
+    return 0 if isinstance(reply, StoreError) else int(reply)
 
 
 def _print_with_tables(facts: dict[str, str], pools: PoolControl) -> int:

@@ -21,8 +21,13 @@ def list_domains(
 ) -> None:
     """Lists domains in xl's columns, or as JSON."""
     pools: dict[int, str] = {}
+    labels: dict[int, str] = {}
     with open_host() as host:
         found, known = names.listed(host, domain)
+        if verbose or context:
+            from xenvm.ops.admin import labels as known_labels
+
+            labels = known_labels(host, found)
         if cpupool:
             from xenvm.ops.cpupools import names as pool_names
 
@@ -33,7 +38,7 @@ def list_domains(
             print_long(host, found, known)
             return
     named = [known[info.domid] for info in found]
-    print_domains(found, named, verbose, context, cpupool, as_json, pools=pools, numa=numa)
+    print_domains(found, named, verbose, context, cpupool, as_json, pools=pools, numa=numa, labels=labels)
 
 
 def print_domains(
@@ -46,8 +51,10 @@ def print_domains(
     *,
     pools: Mapping[int, str] | None = None,
     numa: bool = False,
+    labels: Mapping[int, str] | None = None,
 ) -> None:
-    """Prints the table of domains, each with its name; `pools` are the names of cpupools by their numbers."""
+    """Prints the table of domains, each with its name; `pools` are the names of cpupools by their numbers, `labels`
+    the security labels likewise."""
     pairs = list(zip(found, named, strict=True))
     if as_json:
         import json
@@ -60,20 +67,21 @@ def print_domains(
     for info, name in pairs:
         pool = (pools or {}).get(info.cpupool, f"Pool-{info.cpupool}")
         # On ARM Xen has one node, which all domains may use.
-        lines.append(row(info, name, verbose, context, pool if cpupool else None) + (" all" if numa else ""))
+        label = (labels or {}).get(info.ssidref, "-") if verbose or context else None
+        lines.append(row(info, name, verbose, label, pool if cpupool else None) + (" all" if numa else ""))
     print("\n".join(lines))
 
 
-def row(info: DomainInfo, name: str | None, verbose: bool, context: bool, pool: str | None = None) -> str:
-    """A row of xl's list; with the name of the cpupool, if that is given."""
+def row(info: DomainInfo, name: str | None, verbose: bool, label: str | None = None, pool: str | None = None) -> str:
+    """A row of xl's list; with the security label and the name of the cpupool, if they are given."""
     mib = (info.tot_pages + info.outstanding_pages) // 256
     text = f"{padded(name, 40)} {info.domid:5} {mib:5} {info.nr_online_vcpus:5}"
     text += f"     {state_letters(info)}  {info.cpu_time / 1e9:8.1f}"
     if verbose:
         reason = f"{info.shutdown_code:8x}" if info.shutdown and info.shutdown_code is not None else f"{'-':>8}"
         text += f" {info.uuid} {reason}"
-    if verbose or context:
-        text += f" {'-':>16}"
+    if label is not None:
+        text += f" {shown(label):>16}"
     return text if pool is None else text + " " * (16 - len(pool.encode())) + shown(pool)
 
 

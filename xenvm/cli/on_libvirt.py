@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _ANYWHERE = ("check", "convert", "dtb", "lab", "plan")
 """Commands that look at no host."""
-_UNUSABLE = ("dry_run", "foreground", "hotplug_scripts", "timing")
+_UNUSABLE = ("console", "dry_run", "foreground", "hotplug_scripts", "timing")
 _TEXT = {
+    "console": "-c",
     "dry_run": "-n",
     "foreground": "-F",
     "hotplug_scripts": "--hotplug-scripts",
@@ -69,11 +70,19 @@ def _as_xml(data: bytes, path: str, settings: tuple[str, ...]) -> str:
     return converted.text
 
 
+def _refuse(command: str, options: dict[str, Any], letters: dict[str, str]) -> None:
+    """UnsupportedError for options that libvirt has no answer to."""
+    unknown = [letters[name] for name, value in options.items() if value and name in letters]
+    if unknown:
+        raise UnsupportedError(f"{command} {' '.join(unknown)} does not work over libvirt, which does not tell")
+
+
 def _list(
-    host: LibvirtHost, domain: str | None, verbose: bool, context: bool, cpupool: bool, as_json: bool, **_: Any
+    host: LibvirtHost, domain: str | None, verbose: bool, context: bool, cpupool: bool, as_json: bool, **options: Any
 ) -> None:
     from xenvm.cli.inspect import print_domains
 
+    _refuse("list", options, {"long": "-l", "numa": "-n"})
     found = host.domains() if domain is None else [host.find(domain)]
     print_domains([info for _, info in found], [name for name, _ in found], verbose, context, cpupool, as_json)
 
@@ -86,9 +95,10 @@ def _domname(host: LibvirtHost, domain: str) -> None:
     print(host.find(domain)[0])
 
 
-def _info(host: LibvirtHost, field: str | None, as_json: bool, **_: Any) -> int:
+def _info(host: LibvirtHost, field: str | None, as_json: bool, **options: Any) -> int:
     from xenvm.cli.info import print_facts
 
+    _refuse("info", options, {"numa": "-n", "xenstore": "-x"})
     return print_facts(host.facts(), field, as_json)
 
 

@@ -79,35 +79,50 @@ def _credit(
 
 def rtds(
     domain: str | None,
-    vcpu: str | None,
-    period: str | None,
-    budget: str | None,
-    extratime: str | None,
+    vcpus: tuple[str, ...],
+    periods: tuple[str, ...],
+    budgets: tuple[str, ...],
+    extratimes: tuple[str, ...],
     pool: str | None,
     as_json: bool,
 ) -> None:
-    """Shows or sets rtds' parameters: of a domain, of its vCPUs (-v N or -v all), or of all domains."""
+    """Shows or sets rtds' parameters: of a domain, of its vCPUs (-v N, several times, or -v all), or of all domains;
+    the n-th -p, -b and -e are those of the n-th -v."""
     from xenvm.ops import names, scheduling
 
-    changes: dict[str, int] = _numbers(period=period, budget=budget, extratime=extratime)
-    number = None if vcpu in (None, "all") else _numbers(vcpu=vcpu)["vcpu"]
-    if domain is None and (changes or number is not None):
+    numbers = [None if vcpu == "all" else _numbers(vcpu=vcpu)["vcpu"] for vcpu in vcpus]
+    changes = _for_each(numbers, periods, budgets, extratimes)
+    if domain is None and (changes or any(number is not None for number in numbers)):
         raise _wrong("Missing parameters.")
-    if changes and vcpu is None:
+    if changes and not numbers:
         raise _wrong("Must specify VCPU.")
+    if None in numbers and len(numbers) > 1:
+        raise _wrong("Incorrect VCPU IDs.")
     with open_host() as host:
         if domain is None:
-            _pools(host, "rtds", pool, as_json, vcpus=vcpu is not None)
+            _pools(host, "rtds", pool, as_json, vcpus=bool(vcpus))
         elif changes:
-            more = None if extratime is None else bool(changes["extratime"])
-            wanted = Scheduling(period=changes.get("period"), budget=changes.get("budget"), extratime=more)
-            scheduling.change_vcpus(host, names.find(host, domain), number, wanted)
-        elif vcpu is None:
+            scheduling.change_vcpus(host, names.find(host, domain), list(zip(numbers, changes, strict=True)))
+        elif not numbers:
             _one(host, domain, "rtds", as_json)
         else:
             info = names.find(host, domain)
             _print(_VCPUS, as_json)
-            _rows(host, [(info, each, of) for each, of in scheduling.of_vcpus(host, info, number)], as_json)
+            found = [pair for number in numbers for pair in scheduling.of_vcpus(host, info, number)]
+            _rows(host, [(info, each, of) for each, of in found], as_json)
+
+
+def _for_each(vcpus: list[int | None], *texts: tuple[str, ...]) -> list[Scheduling]:
+    """What is to be set for each vCPU: periods, budgets and extra times, each for all of them or for none."""
+    if not any(texts):
+        return []
+    if any(given and len(given) != max(len(vcpus), 1) for given in texts):
+        raise _wrong("Incorrect number of period, budget and extratime")
+    keys = ("period", "budget", "extratime")
+    rows = [_numbers(**{key: given[at] for key, given in zip(keys, texts, strict=True) if given})
+            for at in range(max(len(vcpus), 1))]  # fmt: skip
+    return [Scheduling(period=row.get("period"), budget=row.get("budget"),
+                       extratime=bool(row["extratime"]) if "extratime" in row else None) for row in rows]  # fmt: skip
 
 
 def _change(host: Host, domain: str, scheduler: str, changes: dict[str, int]) -> None:

@@ -28,6 +28,8 @@ class Option(Value):
     """Whether the value is a decimal number."""
     count: bool = False
     """Whether the value is how often the flag is given."""
+    many: bool = False
+    """Whether it may be given several times: the value is a tuple."""
 
 
 class Argument(Value):
@@ -38,7 +40,7 @@ class Argument(Value):
     required: bool = True
     many: bool = False
     complete: str = ""
-    """What to complete it with: ``domain`` or ``file``."""
+    """What to complete it with: ``domain``, ``file`` or ``xl``, a command line of xl's."""
 
 
 class Command(Value):
@@ -256,7 +258,7 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_host import FACTS, POOLS  # noqa: E402  (their rows need the classes above)
+from xenvm.cli.table_host import FACTS, HOST_WIDE, INFO, POOLS  # noqa: E402  (their rows need the classes above)
 from xenvm.cli.table_tools import CHECK, GC, RECORD, REPLAY, SIM_KERNEL, TOP, UPDATE, XL  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
@@ -266,15 +268,10 @@ COMMANDS: tuple[Command, ...] = (
     *FACTS,
     UPDATE,
     *POOLS,
+    *HOST_WIDE,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
-    Command(
-        "info",
-        "Show facts about this host and its Xen.",
-        "info:info",
-        (Option(("-n", "--numa"), "numa", "Show also how CPUs and memory lie in cores, sockets and nodes."), JSON),
-        (Argument("field", "[FIELD]", required=False),),
-    ),
+    INFO,
     _CONSOLE,
     TOP,
     Command("events", "Show what happens to domains, as it happens.", "events:events", (JSON,)),
@@ -328,7 +325,10 @@ COMMANDS: tuple[Command, ...] = (
         "vcpu-pin",
         "Set where vCPUs must (HARD) and should (SOFT) run: CPU lists, all, or - as it is.",
         "vcpus:vcpu_pin",
-        (Option(("-f", "--force"), "force", "End a pinning for a moment by dom0's kernel too."),),
+        (
+            Option(("-f", "--force"), "force", "End a pinning for a moment by dom0's kernel too."),
+            Option(("-i", "--ignore-global-affinity-masks"), "ignore_masks", "Do not heed the CPU masks of xl.conf."),
+        ),
         (
             _DOMAIN,
             Argument("vcpu", "VCPU|all"),
@@ -370,7 +370,17 @@ COMMANDS: tuple[Command, ...] = (
     REPLAY,
     _DTB,
     _SERVE,
-    Command("devd", "In a driver domain: plug in the disks and vifs that it serves, until a signal.", "devd:devd"),
+    Command(
+        "devd",
+        "In a driver domain: plug in the disks and vifs that it serves, until a signal.",
+        "devd:devd",
+        (
+            Option(("-F",), "foreground", "Stay in the foreground, whatever else is given."),
+            Option(
+                ("-p", "--pidfile"), "pidfile", "Go to the background, and write its process's number here.", "FILE"
+            ),
+        ),
+    ),
     GC,
     _CONVERT,
     SIM_KERNEL,

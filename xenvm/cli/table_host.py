@@ -61,13 +61,58 @@ POOLS = (
         "sched:rtds",
         (
             _OF_DOMAIN,
-            Option(("-v", "--vcpuid"), "vcpu", "Its vCPU of this number, or all of them.", "N|all"),
-            Option(("-p", "--period"), "period", "Set the period, in microseconds.", "N"),
-            Option(("-b", "--budget"), "budget", "Set the budget, in microseconds.", "N"),
-            Option(("-e", "--extratime"), "extratime", "Whether it may have more: 1 or 0.", "N"),
+            Option(("-v", "--vcpuid"), "vcpus", "Its vCPU of this number, or all; several times.", "N|all", many=True),
+            Option(("-p", "--period"), "periods", "Set the period, in microseconds, for each -v.", "N", many=True),
+            Option(("-b", "--budget"), "budgets", "Set the budget, in microseconds, likewise.", "N", many=True),
+            Option(("-e", "--extratime"), "extratimes", "Whether it may have more: 1 or 0, likewise.", "N", many=True),
             Option(("-c", "--cpupool"), "pool", "Only this cpupool.", "CPUPOOL"),
             JSON,
         ),
+    ),
+)
+
+_EVERYBODY = Option(("-g", "--global"), "everybody", "Those that hold for domains without quotas of their own.")
+
+HOST_WIDE = (
+    Command("getenforce", "Print whether Flask enforces its policy.", "admin:getenforce", (JSON,)),
+    Command(
+        "setenforce",
+        "Have Flask enforce its policy (1), or only tell what it would forbid (0).",
+        "admin:setenforce",
+        (),
+        (Argument("mode", "enforcing|permissive|1|0"),),
+    ),
+    Command(
+        "loadpolicy",
+        "Have Flask obey another compiled policy.",
+        "admin:loadpolicy",
+        (),
+        (Argument("file", "FILE", complete="file"),),
+    ),
+    Command(
+        "dt-overlay",
+        "Add an overlay to the device tree that Xen has of the host, remove it, or attach its devices to a domain.",
+        "admin:dt_overlay",
+        (),
+        (
+            Argument("operation", "add|remove|attach"),
+            Argument("file", "FILE", complete="file"),
+            Argument("domain", "[DOMAIN]", required=False, complete="domain"),
+        ),
+    ),
+    Command(
+        "xenstore-quota-get",
+        "Show the quotas of the xenstore, of all domains or of one.",
+        "admin:quota_get",
+        (_EVERYBODY, JSON),
+        (Argument("domain", "[DOMAIN]", required=False, complete="domain"),),
+    ),
+    Command(
+        "xenstore-quota-set",
+        "Change quotas of the xenstore, for all domains or for one.",
+        "admin:quota_set",
+        (_EVERYBODY,),
+        (Argument("words", "[DOMAIN] NAME=NUMBER...", required=False, many=True),),
     ),
 )
 
@@ -90,4 +135,16 @@ FACTS = (
     ),
     Command("dmesg", "Print Xen's own log.", "facts:dmesg", (Option(("-c", "--clear"), "clear", "Empty the log."),)),
     Command("debug-keys", "Send debug keys to Xen.", "facts:debug_keys", (), (Argument("keys", "KEYS"),)),
+)
+
+INFO = Command(
+    "info",
+    "Show facts about this host and its Xen.",
+    "info:info",
+    (
+        Option(("-n", "--numa"), "numa", "Show also how CPUs and memory lie in cores, sockets and nodes."),
+        Option(("-x", "--xenstore"), "xenstore", "Show also the features of the xenstore, as bits."),
+        JSON,
+    ),
+    (Argument("field", "[FIELD]", required=False),),
 )

@@ -68,7 +68,7 @@ XL = Command(
     "Do what xl does with this command line: names, options, columns and exit codes.",
     "xl.shim:xl",
     (),
-    (Argument("words", "SUBCOMMAND...", required=False, many=True),),
+    (Argument("words", "SUBCOMMAND...", required=False, many=True, complete="xl"),),
     raw=True,
 )
 

@@ -64,15 +64,35 @@ def vcpu_set(domain: str, count: str, ignore_host: bool) -> None:
         set_online(host, names.find_guest(host, domain), _number(count, "a number of vCPUs"), overcommit=ignore_host)
 
 
-def vcpu_pin(domain: str, vcpu: str, hard: str, soft: str | None, force: bool) -> None:
-    """Sets where one vCPU, or all of them, may run."""
+def vcpu_pin(domain: str, vcpu: str, hard: str, soft: str | None, force: bool, ignore_masks: bool) -> None:
+    """Sets where one vCPU, or all of them, may run; `hard` within xl.conf's masks of CPUs, as in xl."""
     from xenvm.ops.vcpus import pin
 
     number = None if vcpu == "all" else _number(vcpu, "a vCPU")
     with open_host() as host:
         info = names.find(host, domain)
         cpus = host.hyper.physinfo().max_cpu_id + 1
-        pin(host, info, number, _cpus(hard, cpus), _cpus(soft or "-", cpus), force=force)
+        chosen = _cpus(hard, cpus)
+        if chosen is not None and not ignore_masks:
+            chosen = _masked(chosen)
+        pin(host, info, number, chosen, _cpus(soft or "-", cpus), force=force)
+
+
+def _masked(chosen: frozenset[int]) -> frozenset[int]:
+    """Those of the CPUs that the host's xl.conf leaves to guests; ConfigError: none."""
+    from xenvm.cli import run
+    from xenvm.host.open import xl_conf
+
+    path, data = xl_conf(run.chosen_host)
+    if not data:
+        return chosen
+    from xenvm.errors import ConfigError
+    from xenvm.guest.hostconf import parse_conf
+
+    mask = parse_conf(data, path).cpus
+    if mask is not None and not chosen & mask:
+        raise ConfigError("`vm.cpumask' leaves none of these CPUs: -i ignores it", source=path)
+    return chosen if mask is None else chosen & mask
 
 
 def _cpus(text: str, host_cpus: int) -> frozenset[int] | None:

@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xenvm.guest.cfg import Setting
+
 _RULES = {"disk": "XV030", "vif": "XV031", "cpus": "XV026", "cpus_soft": "XV026"}
 LARGEST = (1 << 31) - 1
 """The largest number that xl keeps of a setting."""
@@ -105,7 +107,7 @@ class Reader:
         """Records an error at a value, by default that of `key`; without a place if the key is missing."""
         self._report("error", key, message, at, rule)
 
-    def warn(self, key: str, message: str, at: Atom | ListValue | None = None, rule: str = "XV015") -> None:
+    def warn(self, key: str, message: str, at: Atom | ListValue | Setting | None = None, rule: str = "XV015") -> None:
         """Records a warning."""
         self._report("warning", key, message, at, rule)
 
@@ -122,7 +124,7 @@ class Reader:
         lines = self.config.file_lines
         return {key: (found.line, found.column) for key, found in self.config.settings.items() if found.line <= lines}
 
-    def _report(self, severity: str, key: str, message: str, at: Atom | ListValue | None, rule: str) -> None:
+    def _report(self, severity: str, key: str, message: str, at: Atom | ListValue | Setting | None, rule: str) -> None:
         setting = self.config.settings.get(key)
         if at is None and setting is not None:
             at = setting.value

@@ -11,6 +11,7 @@ from xenvm.guest.cfg import Diagnostic
 from xenvm.guest.disk import linux_place
 from xenvm.guest.layout import spis_for
 from xenvm.guest.load import examine, read_file
+from xenvm.guest.special import check_itself
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ def _guest(spec: GuestSpec) -> Iterator[Diagnostic]:
         spis_for(spec.irqs, spec.vuart, _NEWEST, spec.nr_spis, len(spec.virtios))
     except ConfigError as error:
         yield finding(spec, "XV065", error.reason, "irqs" if spec.irqs else "nr_spis", error=True)
+    try:
+        check_itself(spec)
+    except ConfigError as error:
+        key = error.reason[1:].partition("'")[0]  # the sentence begins with it
+        yield finding(spec, "XV032" if key == "p9" else "XV026", error.reason, key, error=True)
     root = next((word[5:] for word in reversed(spec.cmdline.split()) if word.startswith("root=")), "")
     if root.startswith("/dev/xvd") and not _has_disk(spec, root.removeprefix("/dev/")):
         key = "root" if "root" in (spec.places or {}) else "cmdline" if "cmdline" in (spec.places or {}) else "extra"
@@ -143,11 +149,19 @@ class _Claims:
 
     def __init__(self) -> None:
         self._owners: dict[tuple[str, object], tuple[int, str]] = {}
+        self._pages: list[tuple[int, int, int, str]] = []
 
     def take(self, kind: str, what: object, number: int, owner: str) -> str | None:
         """Whose it is already, None if it was free. `number`: of the file; the owner may differ within one."""
         first = self._owners.setdefault((kind, what), (number, owner))
         return None if first == (number, owner) else first[1]
+
+    def take_pages(self, start: int, end: int, number: int, owner: str) -> tuple[int, str | None]:
+        """The first of the pages [start, end) that another file has already, and whose it is; (start, None): none."""
+        taken = [(max(start, first), other) for first, last, of, other in self._pages
+                 if of != number and first < end and start < last]  # fmt: skip
+        self._pages.append((start, end, number, owner))
+        return min(taken, default=(start, None))
 
 
 def _across(checked: Sequence[Checked]) -> Iterator[Checked]:
@@ -178,13 +192,16 @@ def _nics(number: int, spec: GuestSpec, claims: _Claims) -> Iterator[Diagnostic]
 
 
 def _hardware(number: int, spec: GuestSpec, claims: _Claims) -> Iterator[Diagnostic]:
-    given = [("irqs", f"interrupt {irq}", irq) for irq in spec.irqs]
-    given += [("dtdev", f"device {path}", path) for path in spec.dtdev]  # type: ignore[misc]
-    given += [("iomem", f"page {some.start:#x}", some.start) for some in spec.iomem]
+    given: list[tuple[str, str, object]] = [("irqs", f"interrupt {irq}", irq) for irq in spec.irqs]
+    given += [("dtdev", f"device {path}", path) for path in spec.dtdev]
     for key, name, what in given:
         other = claims.take(key, what, number, spec.source)
         if other is not None:
             yield finding(spec, "XV053", f"the host's {name} is given to {other} too", key)
+    for pages in spec.iomem:
+        page, other = claims.take_pages(pages.start, pages.start + pages.count, number, spec.source)
+        if other is not None:
+            yield finding(spec, "XV053", f"the host's page {page:#x} is given to {other} too", "iomem")
 
 
 def _disks(checked: Sequence[Checked]) -> Iterator[tuple[int, str, bool, str]]:

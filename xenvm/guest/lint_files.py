@@ -78,5 +78,7 @@ def _room(spec: GuestSpec, kernel: image.Kernel) -> Iterator[Diagnostic]:
 
 
 def _is_bzimage(path: str) -> bool:
+    if not os.path.isfile(path):  # a pipe would never end
+        return False
     with open(path, "rb") as file:
         return file.read(_BZIMAGE_AT + 4)[_BZIMAGE_AT:] == _BZIMAGE

@@ -116,7 +116,8 @@ def _setting(reader: Reader, key: str) -> tuple[str, Any]:
     row = find(key)
     if row is None:
         near = suggest(key)
-        reader.warn(key, f"unknown setting `{key}' is ignored" + (f"; is it `{near}'?" if near else ""), rule="XV010")
+        reason = f"unknown setting `{key}' is ignored" + (f"; is it `{near}'?" if near else "")
+        reader.warn(key, reason, reader.config.settings[key], rule="XV010")
     elif row.field:
         return row.field, convert(reader, row)
     elif row.kind in ("warn", "err") and not asks_for_nothing(row, reader.config.settings[key].value):

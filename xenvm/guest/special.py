@@ -28,6 +28,11 @@ def check_special(spec: GuestSpec, facts: HostFacts, bits: int) -> None:
         raise UnsupportedError(f"{_where(spec, 'sve')}: `sve' is not possible: this host has {have} for guests")
     if spec.vpmu and facts.vpmu is False:
         raise UnsupportedError(f"{_where(spec, 'vpmu')}: `vpmu' is not possible: this Xen was started without vpmu")
+    check_itself(spec)
+
+
+def check_itself(spec: GuestSpec) -> None:
+    """Refuses what cannot be on any host; ConfigError."""
     if spec.init_seclabel is not None and spec.seclabel is None:
         line, column = (spec.places or {}).get("init_seclabel", (0, 0))
         reason = "`init_seclabel' needs `seclabel', the label of the guest when it is built"

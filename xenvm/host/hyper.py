@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Protocol
 
+    from xenvm.host.admin import XenControl
     from xenvm.host.pools import PoolControl
 else:
     Protocol = object
@@ -233,6 +234,10 @@ class Hypervisor(Protocol):
     @property
     def pools(self) -> PoolControl:
         """What changes cpupools."""
+
+    @property
+    def admin(self) -> XenControl:
+        """What asks and changes Xen's security policy, and the device tree that it knows."""
 
     def console_ring(self, *, clear: bool = False) -> bytes:
         """Xen's own log (``xl dmesg``)."""

@@ -65,6 +65,8 @@ def _main(reader: XmlReader) -> Iterator[Setting]:
     if uuid := reader.text(domain, "uuid").strip():
         yield "uuid", uuid
     yield "type", _type(reader, system)
+    if loader := reader.text(domain, "bootloader"):
+        yield "bootloader", loader
     for element, key in (("kernel", "kernel"), ("initrd", "ramdisk"), ("cmdline", "cmdline")):
         if text := reader.text(system, element):
             yield key, text

@@ -5,7 +5,8 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from xenbus.value import Value
-from xenvm.guest.cfg import parse
+from xenvm.errors import ConfigError
+from xenvm.guest.cfg import ListValue, parse
 from xenvm.guest.cpus import MAX_CPUS, format_cpus
 from xenvm.guest.load import load_text
 from xenvm.guest.settings import asks_for_nothing, find
@@ -15,15 +16,15 @@ from xenvm.interop.xmlkept import Kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from xenvm.guest.cfg import Config, Diagnostic
+    from xenvm.guest.cfg import Atom, Config, Diagnostic
     from xenvm.guest.spec import GuestSpec
 
 EXPRESSED = frozenset((
     "name", "uuid", "type", "builder", "kernel", "ramdisk", "cmdline", "root", "extra", "memory", "maxmem",
     "vcpus", "maxvcpus", "cpus", "passthrough", "on_poweroff", "on_reboot", "on_crash", "max_grant_frames",
-    "max_event_channels", "gic_version", "disk", "vif", "channel", "pci",
+    "max_event_channels", "gic_version", "disk", "vif", "channel", "pci", "bootloader",
 ))  # fmt: skip
 """Settings that have a place of their own; all others are kept in the metadata."""
 ARCHITECTURES = ("aarch64", "armv7l")
@@ -42,6 +43,7 @@ def to_xml(
     """The domain of a configuration, and the configuration's warnings. Raises ConfigErrors as `load_text` does."""
     spec, warnings = load_text(data, source, overrides)
     config = parse(data, source, overrides)
+    _check_characters(config)
     kept = Kept()
     _keep_settings(config, kept)
     domain = _domain(spec, arch)
@@ -50,6 +52,25 @@ def to_xml(
         _metadata(domain).append(kept.element)
     indent(domain)
     return Converted(tostring(domain, encoding="unicode") + "\n", tuple(kept.notes)), warnings
+
+
+def _check_characters(config: Config) -> None:
+    """XML has no way to write most control characters, nor bytes that are no UTF-8; ConfigError names the setting."""
+    for key, setting in config.settings.items():
+        for text in _texts(setting.value):
+            if any((char < " " and char not in "\t\n") or "\ud800" <= char <= "\udfff" or char in "\ufffe\uffff"
+                   for char in text):  # fmt: skip
+                source, line = config.place(setting.line)
+                reason = f"`{key}' has a character that XML cannot have: {text!r}"
+                raise ConfigError(reason, source=source, line=line, column=setting.column)
+
+
+def _texts(value: Atom | ListValue) -> Iterator[str]:
+    if isinstance(value, ListValue):
+        for item in value.items:
+            yield from _texts(item)
+    else:
+        yield value.text
 
 
 def _keep_settings(config: Config, kept: Kept) -> None:
@@ -69,6 +90,8 @@ def _domain(spec: GuestSpec, arch: str | None) -> Element:
     _text(domain, "memory", str(spec.maxmem), unit="KiB")
     _text(domain, "currentMemory", str(spec.memory), unit="KiB")
     _add_vcpus(domain, spec)
+    if spec.bootloader is not None:
+        _text(domain, "bootloader", spec.bootloader.program)
     _add_os(domain, spec, arch)
     _add_features(domain, spec)
     SubElement(domain, "clock", {"offset": "utc", "adjustment": "reset"})
@@ -106,7 +129,8 @@ def _add_os(domain: Element, spec: GuestSpec, arch: str | None) -> None:
     """
     system = SubElement(domain, "os")
     _text(system, "type", "linux", **({"arch": arch} if arch else {}), machine="xenpv")
-    _text(system, "kernel", spec.kernel)
+    if spec.kernel:
+        _text(system, "kernel", spec.kernel)
     if spec.ramdisk:
         _text(system, "initrd", spec.ramdisk)
     if spec.cmdline:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xenbus.parse import STATE_MAX, parse_decimal
 from xenbus.request import Read
 from xenbus.value import Value
-from xenvm.errors import ConfigError, DeviceError
+from xenvm.errors import ConfigError, NoSuchDevice
 from xenvm.ops.records import belongings, known
 
 TYPE_CHECKING = False
@@ -83,4 +83,4 @@ def _find(host: Host, domid: Domid, kind: str, who: str, fits: Callable[[Record]
     for record in belongings(host, domid).devices:
         if record.kind == kind and fits(record):
             return record
-    raise DeviceError(f"{kind} {who}", f"domain {domid} has no such device")
+    raise NoSuchDevice(f"{kind} {who}", f"domain {domid} has no such device")

@@ -36,11 +36,12 @@ def change(host: Host, info: DomainInfo, scheduler: str, wanted: Scheduling) -> 
     host.hyper.set_scheduling(info.domid, wanted)
 
 
-def change_vcpus(host: Host, info: DomainInfo, vcpu: int | None, wanted: Scheduling) -> None:
-    """Changes what is not None of one vCPU, or of each (None), under rtds."""
-    given = {key: value for key, value in wanted.as_dict().items() if value is not None}
-    for number, now in of_vcpus(host, info, vcpu):
-        host.hyper.pools.set_vcpu_scheduling(info.domid, number, now.replace(**given))
+def change_vcpus(host: Host, info: DomainInfo, wanted: list[tuple[int | None, Scheduling]]) -> None:
+    """Changes what is not None of some vCPUs, or of each (None), under rtds; none of them if one is not there."""
+    now = [(found, changes) for vcpu, changes in wanted for found in of_vcpus(host, info, vcpu)]
+    for (number, before), changes in now:
+        given = {key: value for key, value in changes.as_dict().items() if value is not None}
+        host.hyper.pools.set_vcpu_scheduling(info.domid, number, before.replace(**given))
 
 
 def _numbers(info: DomainInfo, vcpu: int | None) -> list[int]:

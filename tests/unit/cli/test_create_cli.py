@@ -78,7 +78,7 @@ def test_warnings_are_no_errors(world: FakeHost, xenvm: Xenvm) -> None:
     config = world.file("g.cfg", world.config(bogus=1).encode())
     code, out, err = xenvm("create", config)
     assert (code, out) == (0, "")
-    assert f"{config}:8:9: warning: unknown setting `bogus' is ignored" in err
+    assert f"{config}:8:1: warning: unknown setting `bogus' is ignored" in err
 
 
 # Bad input: (name, what the configuration says, exit code, what is said).

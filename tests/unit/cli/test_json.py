@@ -21,7 +21,7 @@ SECTIONS = {
 TABLES = [command.name for command in COMMANDS if any("--json" in option.flags for option in command.options)]
 ELSEWHERE = {"create", "plan", "replay", "top"}
 """Described on pages of their own."""
-WORDS = {"explain": ["g"], "check": ["g.cfg"]}
+WORDS = {"explain": ["g"], "check": ["g.cfg"], "xenstore-quota-get": ["-g"]}
 """What commands need; lists of devices need a guest."""
 
 

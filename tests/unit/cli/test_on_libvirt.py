@@ -63,6 +63,13 @@ def test_what_is_not_there(xenvm: Xenvm, words: tuple[str, ...]) -> None:
 def test_options_that_are_for_our_own_guests(xenvm: Xenvm, tmp_path: Path) -> None:
     code, _, err = xenvm("create", "-F", "--timing", config(tmp_path))
     assert code == 7 and "-F, --timing of create" in err
+    assert xenvm("create", "-c", config(tmp_path))[0] == 7 and xenvm("domid", "g")[0] == 3
+
+
+@pytest.mark.parametrize("words", [("list", "-l"), ("list", "-n"), ("info", "-x"), ("info", "-n")])
+def test_what_libvirt_does_not_tell_is_not_passed_over(xenvm: Xenvm, words: tuple[str, ...]) -> None:
+    reason = f"xenvm: {' '.join(words)} does not work over libvirt, which does not tell\n"
+    assert xenvm(*words) == (7, "", reason)
 
 
 def test_info(xenvm: Xenvm) -> None:

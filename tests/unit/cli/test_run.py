@@ -31,6 +31,7 @@ CODES = [
     (errors.UnsupportedError("x"), 7, "x"),
     (errors.HypercallError("max_mem", errno.ENOMEM, domid=3), 8, "max_mem for domain 3: ENOMEM"),
     (errors.DeviceError("vif 0", "no bridge"), 9, "vif 0: no bridge"),
+    (errors.NoSuchDevice("vbd xvdb", "domain 1 has no such device"), 9, "vbd xvdb: domain 1 has no such device"),
     (store.StoreClosed("/run/s", "the server ended it"), 1, "the connection to the store at /run/s is closed: "),
     (store.store_error("EACCES", "read", "/a"), 1, "the store refused read /a: permission denied (EACCES)"),
     (OSError(errno.ENOSPC, "No space left on device", "/var/x"), 1, "[Errno 28] No space left on device: '/var/x'"),

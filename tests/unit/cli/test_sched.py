@@ -44,6 +44,19 @@ def test_domains_and_vcpus(rtds: Xenvm) -> None:
     assert rtds("sched-rtds", "-v", "all")[1].splitlines()[0] == "Cpupool Pool-0: sched=RTDS"
 
 
+@pytest.mark.parametrize("words", [["xl", "sched-rtds"], ["sched-rtds"]])
+def test_several_vcpus_at_once(rtds: Xenvm, words: list[str]) -> None:
+    first, second = ["-v", "0", "-p", "9000", "-b", "800", "-e", "1"], ["-v", "1", "-p", "7000", "-b", "600", "-e", "0"]
+    assert rtds(*words, "-d", "g", *first, *second) == (0, "", "")
+    assert rtds(*words, "-d", "g", "-v", "1", "-v", "0")[1].splitlines()[1:] == [
+        "g                                    1    1      7000       600         no",
+        "g                                    1    0      9000       800        yes",
+    ]
+    assert rtds(*words, "-d", "g", *first, *["-v", "9", "-p", "1000", "-b", "100", "-e", "1"])[0] == 1
+    assert rtds(*words, "-d", "g", "-v", "0", "-v", "1", "-p", "1000", "-b", "100", "-e", "1")[0] in (1, 6)
+    assert "9000       800" in rtds(*words, "-d", "g", "-v", "0")[1]
+
+
 def test_json(rtds: Xenvm) -> None:
     (pool,) = json.loads(rtds("sched-rtds", "--json", "-v", "all")[1])["cpupools"]
     assert pool["tslice_ms"] is None and pool["domains"][1] == {

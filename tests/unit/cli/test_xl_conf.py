@@ -51,6 +51,20 @@ def test_masks_may_be_ignored(conf: Path, xenvm: Xenvm, words: list[str], hard: 
     assert json.loads(xenvm("vcpu-list", "--json", "g")[1])["vcpus"][0]["hard_affinity"] == hard
 
 
+def test_masks_hold_for_pinning(conf: Path, xenvm: Xenvm) -> None:
+    conf.write_text('vm.cpumask = "0-2"\nvm.hvm.cpumask = "2,3"\n')
+    assert xenvm("create", "-q", "-i", "g.cfg")[0] == 0
+
+    def hard() -> object:
+        return json.loads(xenvm("vcpu-list", "--json", "g")[1])["vcpus"][0]["hard_affinity"]
+
+    for words, cpus in ((["1-3"], [2]), (["all"], [2]), (["-", "1"], [2]), (["-i", "1-3"], [1, 2, 3])):
+        assert xenvm("xl", "vcpu-pin", "g", "all", *words) == (0, "", ""), words
+        assert hard() == cpus
+    code, _, err = xenvm("vcpu-pin", "g", "0", "1")
+    assert code == 6 and "leaves none of these CPUs" in err and hard() == [1, 2, 3]
+
+
 def test_a_plan_says_what_came_from_it(conf: Path, xenvm: Xenvm) -> None:
     code, out, err = xenvm("plan", "--only", "summary", "g.cfg")
     assert (code, WARNING in err) == (0, True) and "\nxl.conf   bridge=br7 of vif 0, claim=1\n" in out
@@ -61,7 +75,7 @@ def test_a_plan_says_what_came_from_it(conf: Path, xenvm: Xenvm) -> None:
 def test_the_shims_dry_run(conf: Path, xenvm: Xenvm) -> None:
     found = json.loads(xenvm("xl", "-N", "create", "-q", "g.cfg")[1])
     assert found["nics"][0]["bridge"] == "br7"
-    said = xenvm("xl", "-N", "network-attach", "g", "mac=00:16:3e:00:00:02")[1]
+    said = xenvm("xl", "-N", "network-attach", "1", "mac=00:16:3e:00:00:02")[1]
     assert json.loads(said.removeprefix("vif: "))["bridge"] == "br7"
 
 

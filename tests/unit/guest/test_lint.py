@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,13 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
     "XV023": (["memory=010", "vcpus='02'", "vif=['rate=010Mb/s']"], ["memory=10", "memory=0x10", "nomigrate=0"]),
     "XV024": (["memory=0", "vcpus=200", "memory=2;maxmem=1", "vcpus=2;maxvcpus=1"], ["memory=1;maxmem=2"]),
     "XV025": (["memory+=512"], ["memory=512"]),
-    "XV026": (["gic_version='v5'", "uuid='1'", "irqs=['0x28']", "type='hvm'", "cpus='x'"], ["gic_version='v3'"]),
+    "XV026": (["gic_version='v5'", "uuid='1'", "irqs=['0x28']", "type='hvm'", "cpus='x'", "init_seclabel='a'"],
+              ["gic_version='v3'"]),
     "XV027": (["cpus=['0','1']"], ["vcpus=2;cpus=['0','1']", "vcpus=3;cpus=['0']"]),
     "XV030": (["disk=['/a,xvda,w']", "disk=['/a,qcow2,xvda']", "disk=['cdrom,vdev=hdc']"], ["disk=['/a,,xvda']"]),
     "XV031": (["vif=['bogus=1']", "vif=['mac=x']"], ["vif=['bridge=a']"]),
-    "XV032": (["channel=['name=a']", "vkb=['unique-id=x']", "p9=['x']"], ["channel=['name=a,connection=pty']"]),
+    "XV032": (["channel=['name=a']", "vkb=['unique-id=x']", "p9=['x']", "p9=['tag=t,path=/x,security_model=none']",
+               "p9=['tag=t,path=x,security_model=none,type=xen_9pfsd']"], ["channel=['name=a,connection=pty']"]),
     "XV033": (["disk=['/a,,xvda','/b,,xvda']", "disk=['/a,,xvda','/b,,51712']"], ["disk=['/a,,xvda','/b,,xvdb']"]),
     "XV034": (["vif=['devid=1','']"], ["vif=['','']"]),
     "XV035": ([f"vif=['{MAC}','{MAC}']", f"vif=['{MAC}']\0vif=['{MAC}']"], [f"vif=['{MAC}']\0vif=['']"]),
@@ -49,7 +52,8 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
     "XV050": (["\0name='g'"], ["\0name='h'"]),
     "XV051": (["uuid='U'\0uuid='U'"], ["uuid='U'\0uuid='V'"]),
     "XV052": (["vif=['vifname=a','vifname=a']", "vif=['vifname=abcdefghijklmnop']"], ["vif=['vifname=a','vifname=b']"]),
-    "XV053": (["irqs=[40]\0irqs=[40]", "iomem=['1,1']\0iomem=['1,1']"], ["irqs=[40]\0irqs=[41]"]),
+    "XV053": (["irqs=[40]\0irqs=[40]", "iomem=['1,1']\0iomem=['1,1']",
+               "iomem=['100,10']\0iomem=['0,8','10e,8']"], ["irqs=[40]\0irqs=[41]", "iomem=['1,2']\0iomem=['3,1']"]),
     "XV060": (["name=''", "kernel=''"], ["bootloader='pygrub';kernel=''"]),
     "XV061": (["name='5'"], ["name='g5'"]),
     "XV062": (["gic_version='v2';vcpus=9"], ["gic_version='v2';vcpus=8", "vcpus=9"]),
@@ -100,6 +104,16 @@ def test_places() -> None:
     ]
 
 
+def test_an_unknown_setting_is_marked_itself_not_its_value() -> None:
+    (one,) = check("  memroy = 64")
+    assert [(finding.rule, finding.line, finding.column) for finding in one.findings] == [("XV010", 3, 3)]
+
+
+def test_pages_that_overlap_are_named() -> None:
+    _, second = check("iomem=['100,10']\0iomem=['10e,8']")
+    assert [finding.message for finding in second.findings] == ["the host's page 0x10e is given to file0 too"]
+
+
 def test_a_plain_guest_is_clean() -> None:
     (one,) = check("memory=64;disk=['/a,,xvda'];vif=['bridge=br0'];root='/dev/xvda'")
     assert one.findings == () and one.spec is not None and one.spec.name == "g"
@@ -117,6 +131,18 @@ def test_wrong_line_ends_are_told_once() -> None:
 def test_a_slip_of_the_keyboard(text: str, near: str) -> None:
     (one,) = check(text)
     assert any(f"is it `{near}'?" in finding.message for finding in one.findings)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+@pytest.mark.timeout(20)
+def test_a_kernel_that_is_no_file_at_all(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    config = tmp_path / "g.cfg"
+    config.write_text(f"name='g'\nkernel='{path}'\nmemory=64\n")
+    (one,) = check_files([str(config)])
+    assert [(finding.rule, finding.line) for finding in one.findings] == [("XV041", 2)]
+    assert one.findings[0].message == f"{path}: {'is a directory' if kind == 'folder' else 'not a regular file'}"
 
 
 def test_the_other_file_is_named() -> None:

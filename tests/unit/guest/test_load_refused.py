@@ -147,8 +147,8 @@ def test_missing_name_and_kernel() -> None:
 
 
 WARNINGS = [
-    ("memroy=1024", "f:3:8: warning: unknown setting `memroy' is ignored; is it `memory'?"),
-    ("my.private=[1]", "f:3:12: warning: unknown setting `my.private' is ignored"),
+    ("memroy=1024", "f:3:1: warning: unknown setting `memroy' is ignored; is it `memory'?"),
+    ("my.private=[1]", "f:3:1: warning: unknown setting `my.private' is ignored"),
     ("memory=0100", "f:3:8: warning: `memory' begins with a zero and is octal: 0100 is 64"),
     ("name='5'", "f:3:6: warning: `name' 5 is a number, which commands will take for a domid"),
     ("type='pv'", "f:3:6: warning: `type' pv is the same as pvh on ARM"),

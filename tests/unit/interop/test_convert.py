@@ -42,6 +42,21 @@ def test_the_golden_document(path: Path) -> None:
     assert "\n".join(converted.notes) == path.with_suffix(".notes").read_text().rstrip("\n")
 
 
+def test_a_bootloader_has_its_place() -> None:
+    text = 'name = "g"\nbootloader = "pygrub"\nbootloader_args = ["-q"]\nmemory = 64\nextra = "quiet"\n'
+    converted, _ = to_xml(text, "g.cfg")
+    assert "<bootloader>pygrub</bootloader>" in converted.text and "<kernel>" not in converted.text
+    assert [note for note in converted.notes if "`bootloader'" in note] == []
+    assert loaded(around(text)) == loaded(text)
+
+
+@pytest.mark.parametrize("text", [b"bell \\a", b"cr \\r", b"latin \xe4"])
+def test_what_xml_cannot_hold_is_refused(text: bytes) -> None:
+    with pytest.raises(ConfigError, match="`cmdline' has a character that XML cannot have") as caught:
+        to_xml(b"name = 'g'\nkernel = '/k'\ncmdline = '" + text + b"'\n", "g.cfg")
+    assert caught.value.line == 3
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_there_and_back(path: Path) -> None:
     again = around(path.read_bytes())

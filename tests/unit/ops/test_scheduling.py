@@ -47,11 +47,11 @@ def test_single_vcpus(tmp_path: Path) -> None:
     world = SimWorld(tmp_path, DEFAULT.replace(scheduler="rtds"))
     info = guest(world)
     assert scheduling.of_vcpus(world.host, info, None) == [(0, DEFAULTS), (1, DEFAULTS)]
-    scheduling.change_vcpus(world.host, info, 1, Scheduling(period=20000, extratime=False))
+    scheduling.change_vcpus(world.host, info, [(1, Scheduling(period=20000, extratime=False))])
     assert scheduling.of_vcpus(world.host, info, 1) == [(1, Scheduling(period=20000, budget=4000, extratime=False))]
-    scheduling.change_vcpus(world.host, info, None, Scheduling(budget=5000))
+    scheduling.change_vcpus(world.host, info, [(None, Scheduling(budget=5000))])
     assert [found.budget for _, found in scheduling.of_vcpus(world.host, info, None)] == [5000, 5000]
     with pytest.raises(DomainError, match="domain 1 has no vCPU 2, only 0 to 1"):
         scheduling.of_vcpus(world.host, info, 2)
     with pytest.raises(HypercallError):
-        scheduling.change_vcpus(world.host, info, 0, Scheduling(budget=50000))
+        scheduling.change_vcpus(world.host, info, [(0, Scheduling(budget=50000))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenvm.cli.xl.shim import FAILED, help_on, tell, usage
-from xenvm.errors import ConfigError, NoSuchDomain, XenvmError
+from xenvm.errors import ConfigError, NoSuchDevice, NoSuchDomain, XenvmError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def create(call: Call) -> int:
     if len(files) > 1:
         return usage(call.row)
     if not files:
-        return tell("Config file not specified and no configuration given.", ERROR_INVAL)
+        return tell("Config file not specified and none in save file", ERROR_INVAL)
     call.given = [pair for pair in call.given if pair[0] != "f"]
     try:
         if call.dry or call.has("n"):
@@ -34,7 +34,9 @@ def create(call: Call) -> int:
         tell(f"xl: {error}")
         for note in getattr(error, "__notes__", ()):
             tell(f"xl: {note}")
-        return ERROR_FAIL if isinstance(error.__context__, OSError) else FAILED
+        if isinstance(error.__context__, OSError):
+            return tell(f"Failed to read config file: {files[0]}: {error.__context__.strerror}", ERROR_FAIL)
+        return FAILED
     except (XenvmError, XenbusError, OSError) as error:
         tell(f"xl: {error}")
         return ERROR_FAIL
@@ -75,13 +77,83 @@ def ask(call: Call) -> int:
         call.operands = []
     elif not call.operands:
         return tell("You must specify -a or a domain id.\n")
-    return min(call.native(call.operands[:1]), FAILED)
+    try:
+        return min(call.native(call.operands[:1]), FAILED)
+    except NoSuchDomain as error:
+        if str(error.who).isdecimal():
+            tell(f"{'Rebooting' if call.row.native == 'reboot' else 'Shutting down'} domain {error.who}")
+        raise
 
 
 def info(call: Call) -> int:
     """A field that is not there is none that xl complains of, and none counts beside -n."""
     call.native([] if call.has("n") else call.operands[:1])
     return 0
+
+
+def console(call: Call) -> int:
+    """Another type than those that xl knows is told before the domain is looked for."""
+    if any(letter == "t" and value not in ("pv", "serial", "vuart") for letter, value in call.given):
+        return tell("console type supported are: pv, serial, vuart")
+    return min(call.native(), FAILED)
+
+
+def memory(call: Call) -> int:
+    """mem-set and mem-max: of a domain and a size."""
+    try:
+        return call.native(call.operands[:2])
+    except ConfigError:
+        return tell(f"invalid memory size: {call.operands[1]}")
+
+
+def vcpu_set(call: Call) -> int:
+    """A number in xl's words, which looks at the host's CPUs before the guest's."""
+    from xenbus.parse import parse_decimal
+
+    count = parse_decimal(call.operands[1], maximum=1 << 16)
+    if count is None:
+        return tell("Error: Invalid argument.")
+    if not call.has("i"):
+        from xenvm.cli.run import open_host
+
+        with open_host() as host:
+            cpus = host.hyper.physinfo().nr_cpus
+        if count > cpus:
+            return tell(f"You are overcommmitting! You have {cpus} physical CPUs and want {count} vCPUs! Aborting, use"
+                        " --ignore-host to continue")  # fmt: skip
+    return call.native(call.operands[:2])
+
+
+def claims(call: Call) -> int:
+    """xl takes no notice of words."""
+    return call.native([])
+
+
+def uptime(call: Call) -> int:
+    """The header comes before a number is looked for."""
+    try:
+        return call.native()
+    except NoSuchDomain as error:
+        if str(error.who).isdecimal() and not call.has("s"):
+            print(f"{'Name':<33} {'ID':>4} Uptime")
+        raise
+
+
+def detach(call: Call) -> int:
+    """A device that is not there has words of its own, also of a number that no domain has."""
+    try:
+        return min(call.native(call.operands[:2]), FAILED)
+    except NoSuchDevice as error:
+        reason: XenvmError = error
+    except NoSuchDomain as error:
+        if not str(error.who).isdecimal():
+            raise
+        reason = error
+    tell(f"xl: {reason}")
+    device = call.operands[1]
+    if call.row.native == "network-detach":
+        return tell(f"Unknown device {device}.")
+    return tell(f"Error: Device {device} not connected.", FAILED if call.row.native == "block-detach" else 253)
 
 
 def domid(call: Call) -> int:
@@ -115,39 +187,6 @@ def sysrq(call: Call) -> int:
     return call.native(call.operands[:2])
 
 
-def devices(call: Call) -> int:
-    """Lists devices; of a domain that is not there xl prints the header, and for a name of a vif's it ends with 1."""
-    from xenvm.cli import devices as ours
-
-    blocks = call.row.native == "block-list"
-
-    rest = call.operands
-    while rest:
-        try:
-            return call.native(rest)
-        except NoSuchDomain as error:
-            who = str(error.who)
-            if not who.isdecimal() and not blocks:
-                print(ours.NETWORK_HEADER)
-                raise
-            if not who.isdecimal():
-                tell(f"{who} is an invalid domain identifier")
-            rest = [word for word in rest if word != who]
-    print(ours.BLOCK_HEADER if blocks else ours.NETWORK_HEADER)
-    return 0
-
-
-def vcpu_list(call: Call) -> int:
-    """The header comes before a domain is looked for."""
-    try:
-        return call.native()
-    except NoSuchDomain:
-        from xenvm.cli.vcpus import HEADER
-
-        print(HEADER)
-        raise
-
-
 def block_attach(call: Call) -> int:
     """With -N only says what it would attach."""
     if not call.dry:
@@ -156,14 +195,28 @@ def block_attach(call: Call) -> int:
     from xenvm.guest.jsontext import text
     from xenvm.guest.libxl_json import disk_entry
 
-    _show(text(disk_entry(parse_disk(tuple(call.operands[1:]), source="block-attach"))), "disk: ")
+    disk = parse_disk(tuple(call.operands[1:]), source="block-attach")
+    _known(call.operands[0])
+    _show(text(disk_entry(disk)), "disk: ")
     return 0
+
+
+def _known(who: str) -> None:
+    """Looks for a domain, by its name only."""
+    from xenvm.cli.run import open_host
+    from xenvm.ops import names
+
+    if not who.isdecimal():
+        with open_host() as host:
+            names.find(host, who)
 
 
 def network_attach(call: Call) -> int:
     """With -N only says what it would attach."""
     if not call.dry:
         return call.native()
+    import json
+
     from xenvm.cli.devices import with_host_defaults
     from xenvm.guest.jsontext import text
     from xenvm.guest.libxl_json import nic_entry
@@ -172,7 +225,11 @@ def network_attach(call: Call) -> int:
 
     warnings: list[str] = []
     nic = parse_vif(tuple(call.operands[1:]), CHOOSE, source="network-attach", warnings=warnings)
-    _show(text(nic_entry(with_host_defaults(nic))), "vif: ")
+    _known(call.operands[0])
+    said = {word.strip().partition("=")[0] for words in call.operands[1:] for word in words.split(",")}
+    silent = {key for key, name in (("devid", "devid"), ("nictype", "type")) if name not in said}
+    found = json.loads(text(nic_entry(with_host_defaults(nic))))
+    print("vif: " + json.dumps({key: value for key, value in found.items() if key not in silent}, indent=4))
     return 0
 
 

@@ -26,15 +26,39 @@ def unknown(error: NoSuchPool) -> int:
 
 def schedule(call: Call) -> int:
     """xl takes no notice of further words, and its complaints are ours."""
-    vcpus = [value for letter, value in call.given if letter == "v"]
-    if len(vcpus) > 1:
-        return tell("sched-rtds -v: one vCPU at a time, or all")
     try:
         return min(call.native([]), FAILED)
     except NoSuchPool as error:
         return unknown(error)
     except ConfigError as error:
         return tell(error.reason)
+
+
+def rtds(call: Call) -> int:
+    """xl wants all three numbers for each vCPU, and complains in an order of its own."""
+    given = {letter: [value for each, value in call.given if each == letter] for letter in "vpbec"}
+    vcpus, numbers = [value for value in given["v"] if value != "all"], [given[letter] for letter in "pbe"]
+    if any(value not in ("0", "1") for value in given["e"]):
+        return tell("Invalid extratime.")
+    if given["c"] and (call.has("d") or given["v"] or any(numbers)):
+        return tell("Specifying a cpupool is not allowed with other options.")
+    if not call.has("d") and (vcpus or any(numbers)):
+        return tell("Missing parameters.")
+    if call.has("d") and not given["v"] and any(numbers):
+        return tell("Must specify VCPU.")
+    if vcpus and len(vcpus) < len(given["v"]):
+        return tell("Incorrect VCPU IDs.")
+    if len({*map(len, numbers)}) > 1 or 0 < len(numbers[0]) < len(vcpus):
+        return tell("Incorrect number of period, budget and extratime")
+    # What is too many, xl does not use.
+    most, counts = max(len(vcpus), 1), dict.fromkeys("vpbe", 0)
+    kept = []
+    for letter, value in call.given:
+        counts[letter] = counts.get(letter, 0) + 1
+        if letter not in "vpbe" or counts[letter] <= most:
+            kept.append((letter, value))
+    call.given = kept
+    return schedule(call)
 
 
 def migrate(call: Call) -> int:
@@ -84,7 +108,8 @@ def create(call: Call) -> int:
     except DomainExists:
         return tell(f'Pool name "{_name(settings)}" already exists')
     except ConfigError as error:
-        return tell(f"xl: {error}")
+        tell(f"xl: {error}")
+        return tell("Missing cpupool name!") if "needs a name" in error.reason else FAILED
     except DomainError as error:
         return tell(f"xl: {error}", later)
     except HypercallError as error:

@@ -9,15 +9,9 @@ _X86 = "it is for x86 only: Xen has nothing of the kind on ARM"
 _STATE = "Xen on ARM cannot save the state of a guest"
 _HVM = "it is for fully emulated guests, which ARM has not"
 _PCI = "xenvm does not hand out PCI devices: on ARM Xen's support for them is experimental"
-_DEVICE = "xenvm does not plumb devices of this kind while a guest runs"
 _USB = "xenvm has no USB for guests"
 _TPM = "xenvm has no virtual TPM: it needs a domain of its own, which is built for x86"
 _POOL = "Xen on ARM has one NUMA node, so there is nothing to split"
-_FLASK = "xenvm does not manage Flask's policy: use the tools that come with it"
-_OVERLAY = (
-    "xenvm does not change Xen's own device tree: give the device in the guest's configuration (dtdev, iomem, irqs)"
-)
-_QUOTA = "xenvm does not change the xenstore daemon's quotas: set them where it is started"
 
 REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("cpupool-numa-split", "Make a cpupool of each NUMA node.", False, True, _POOL),
@@ -29,23 +23,14 @@ REFUSED: tuple[tuple[str, str, bool, bool, str], ...] = (
     ("sharing", "Show shared pages.", False, True, "Xen on ARM does not share pages among guests"),
     ("set-parameters", "Set parameters of Xen.", False, True, "xenvm does not write Xen's parameters: "
      "set them on Xen's command line"),
-    ("dt-overlay", "Change Xen's device tree.", False, True, _OVERLAY),
-    ("getenforce", "Show Flask's mode.", False, True, _FLASK),
-    ("setenforce", "Set Flask's mode.", False, True, _FLASK),
-    ("loadpolicy", "Load a policy into Flask.", False, True, _FLASK),
-    ("xenstore-quota-get", "Show quotas of the xenstore.", False, True, _QUOTA),
-    ("xenstore-quota-set", "Set quotas of the xenstore.", False, True, _QUOTA),
-    *((f"{kind}-{verb}", f"{word} {what}.", True, True, _DEVICE)
-      for kind, what in (("vkb", "a virtual keyboard"), ("vdispl", "a virtual display"), ("vsnd", "a sound card"))
-      for verb, word in (("attach", "Attach"), ("list", "List"), ("detach", "Detach"))),
     *((f"vtpm-{verb}", f"{word} a virtual TPM.", False, True, _TPM)
-      for verb, word in (("attach", "Attach"), ("list", "List"), ("detach", "Detach"))),
+      for verb, word in (("attach", "Attach"), ("detach", "Detach"))),
     *((f"pci-{verb}", f"{word} PCI devices.", False, True, _PCI)
-      for verb, word in (("attach", "Attach"), ("detach", "Detach"), ("list", "List"))),
+      for verb, word in (("attach", "Attach"), ("detach", "Detach"))),
     *((f"pci-assignable-{verb}", f"{word} PCI devices for guests.", False, True, _PCI)
-      for verb, word in (("add", "Add"), ("remove", "Remove"), ("list", "List"))),
+      for verb, word in (("add", "Add"), ("remove", "Remove"))),
     *((name, "Change a guest's USB.", False, True, _USB)
-      for name in ("usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach", "usb-list")),
+      for name in ("usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach")),
     *((name, "Change a guest's CD.", False, True, _HVM) for name in ("cd-insert", "cd-eject")),
     *((name, "Move a guest's state.", False, False, _STATE)
       for name in ("save", "restore", "migrate", "migrate-receive", "remus")),

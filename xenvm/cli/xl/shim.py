@@ -8,7 +8,7 @@ from xenbus.errors import XenbusError
 from xenvm.cli import fast, run, table
 from xenvm.cli.xl import getopt
 from xenvm.cli.xl.table import Row, find
-from xenvm.errors import NoSuchDomain, XenvmError
+from xenvm.errors import ConfigError, NoSuchDomain, XenvmError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _attempt(call: Call) -> int:
         tell(f"xl: {error}")
         for note in getattr(error, "__notes__", ()):
             tell(f"xl: {note}")
-        if row.failed:
+        if row.failed and not isinstance(error, ConfigError):  # xl has begun nothing yet
             tell(_failed(call))
         return FAILED
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from xenvm.host.admin import XenControl
     from xenvm.host.pools import PoolControl
 
     RamMaker = Callable[[Domid, Iterable[tuple[int, int]]], Ram]
@@ -82,6 +83,13 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
 
         return Pools(self)
 
+    @property
+    def admin(self) -> XenControl:
+        """What asks and changes the security policy and the device tree."""
+        from xenvm.host.sim.admin import Admin
+
+        return Admin(self)
+
     def debug_keys(self, keys: bytes) -> None:
         """Tells in the log that they came: nothing here acts on them."""
         for key in keys:
@@ -107,6 +115,7 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
             "free_pages": self.free_pages + sum(domain.tot_pages for domain in dead),
             "channels": self.channels.state(),
             "dom0": self.all[DOM0].scheduling.as_dict(),
+            "admin": [self.enforcing, self.overlays],
             "pools": [
                 [number, sorted(cpus), self.pool_schedulers[number], self.pool_parameters.get(number, {})]
                 for number, cpus in self.pool_cpus.items()
@@ -121,6 +130,7 @@ class SimHypervisor(MemoryOperations, DeviceOperations, PolicyOperations):
         self.rotor, self.free_pages = state["rotor"], state["free_pages"]
         self.channels.restore(state["channels"])
         self.all[DOM0].scheduling = Scheduling(**state["dom0"])
+        self.enforcing, self.overlays = state.get("admin", (True, {}))
         self.pool_cpus = {number: frozenset(cpus) for number, cpus, _, _ in state["pools"]}
         self.pool_schedulers = {number: scheduler for number, _, scheduler, _ in state["pools"]}
         self.pool_parameters = {number: parameters for number, _, _, parameters in state["pools"]}

@@ -40,6 +40,9 @@ class DomainOperations:
         self.pool_schedulers = dict.fromkeys(self.pool_cpus, machine.scheduler)
         self.pool_parameters: dict[int, dict[str, int]] = {}
         """What differs from the scheduler's defaults."""
+        self.enforcing = True
+        self.overlays: dict[str, list[int]] = {}
+        """Overlays of the device tree, in hexadecimal, and the domains that have their devices."""
         self.all: dict[Domid, SimDomain] = {}
         self.rotor = 1
         """Where the search for a free domid begins: Xen does not give one out again at once."""

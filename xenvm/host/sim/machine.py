@@ -48,6 +48,8 @@ class Machine(Value):
     """Colors of the last-level cache; 0: Xen was started without coloring."""
     labels: tuple[str, ...] = ()
     """Security labels of the policy; without any, Xen is built without Flask."""
+    overlays: bool = False
+    """Whether Xen is built with overlays of the host's device tree."""
     bridges: tuple[str, ...] = ()
     """The bridges that are there; none: any that a configuration names."""
 

@@ -85,6 +85,7 @@ class Xenstored:
         """As JSON has it."""
         return {
             "introduced": [(domid, *at) for domid, at in self.introduced.items()],
+            "quotas": self._quotas(),
             "tree": [[part.decode("latin-1") for part in record] for record in self.engine.records()],
         }
 
@@ -96,3 +97,14 @@ class Xenstored:
             self.engine.introduce(domid, gfn, port)
         for domid in down:
             self.engine.shut_down(domid)
+        for domid, name, value in state.get("quotas", []):
+            owner = self.engine.domains if domid is None else self.engine.domains.find(domid)
+            if owner is not None:
+                owner.quotas.set(name.encode(), value)
+
+    def _quotas(self) -> list[tuple[int | None, str, int]]:
+        """What has been set: whose (None: everybody's), name, value."""
+        domains = self.engine.domains
+        owners = [(None, domains.quotas), *((domid, domain.quotas) for domid in (0, *self.introduced)
+                                            if (domain := domains.get(domid)))]  # fmt: skip
+        return [(domid, name.decode(), value) for domid, quotas in owners for name, value in quotas.own().items()]

@@ -32,6 +32,7 @@ class Calls:
             raise HostError(f"the hypercall device cannot be opened: {_reason(get_errno())}")
         self._call: Callable[..., int] = self._library.xencall5
         self._buffers = Buffers(self._allocate)
+        self._lasting: list[tuple[int, memoryview, int]] = []
 
     def hypercall(self, op: int, *arguments: int) -> int:
         """Xen's own answer: zero or positive, or a negative error number. Lets other threads run."""
@@ -42,11 +43,22 @@ class Calls:
         """Safe memory for one hypercall's arguments, to be given back by ``with``."""
         return self._buffers.lend()
 
+    def lend(self, content: bytes) -> int:
+        """The address of a copy that Xen can read until this is closed; for what is larger than a buffer."""
+        pages = max(1, -(-len(content) // 4096))
+        address, view = self._allocate(pages)
+        self._lasting.append((address, view, pages))
+        view[: len(content)] = content
+        return address
+
     def close(self) -> None:
         """Gives back memory and handle; harmless a second time."""
         handle, self._handle = self._handle, None
         if handle is None:
             return
+        for address, view, pages in self._lasting:
+            view.release()
+            self._library.xencall_free_buffer_pages(handle, address, pages)
         for buffer in self._buffers.drain():
             buffer.view.release()
             self._library.xencall_free_buffer_pages(handle, buffer.address, PAGES)

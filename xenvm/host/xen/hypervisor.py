@@ -19,6 +19,7 @@ from xenvm.types import DOM0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from xenvm.host.admin import XenControl
     from xenvm.host.pools import PoolControl
 
 
@@ -52,6 +53,13 @@ class XenHypervisor(PolicyOperations, MemoryOperations, DeviceOperations):
         from xenvm.host.xen.pools import PoolOperations
 
         return PoolOperations(self._calls, self._layout)
+
+    @property
+    def admin(self) -> XenControl:
+        """Xen's security policy and device tree; few commands need them."""
+        from xenvm.host.xen.admin import AdminOperations
+
+        return AdminOperations(self._calls, self._layout)
 
     def close(self) -> None:
         """Releases the host's handles."""

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.cli.xl.conftest import Xl
 
 HEADER = "Name                                ID Weight  Cap\n"
+RTDS = "Name                                ID VCPU    Period    Budget  Extratime\n"
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ HEADER = "Name                                ID Weight  Cap\n"
         ("sched-credit2 -d", 2, "", "option `d' not supported.\n"),
         ("sched-rtds -v 0", 1, "", "Missing parameters.\n"),
         ("sched-rtds -d 0 -p 1000 -b 500", 1, "", "Must specify VCPU.\n"),
-        ("sched-rtds -d 0 -v 0 -v 1", 1, "", "sched-rtds -v: one vCPU at a time, or all\n"),
+        ("sched-rtds -d 0 -v 0 -v 1", 1, RTDS, "xl: domain 0 is in a cpupool with the scheduler credit2, not rtds\n"),
         ("cpupool-list none", 1, "", "xl: Pool 'none' does not exist\n"),
         ("cpupool-cpu-remove Pool-0 a", 1, "", "Invalid pcpu range: a.\n"),
         ("cpupool-cpu-add none 1", 1, "", "unknown cpupool 'none'\n"),

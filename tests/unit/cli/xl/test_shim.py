@@ -29,7 +29,21 @@ from xenvm.host.open import VARIABLE
         ("domid", 2, "'xl domid' requires at least 1 argument.\n\n"),
         ("migrate g there", 1, "migrate: Xen on ARM cannot save the state of a guest\n"),
         ("psr-hwinfo -h", 1, "psr-hwinfo: it is for x86 only: Xen has nothing of the kind on ARM\n"),
-        ("info -x", 1, "info -x: the table of the xenstore's features is not shown\n"),
+        ("create name=x", 6, "Config file not specified and none in save file\n"),
+        ("console -t tty g", 1, "console type supported are: pv, serial, vuart\n"),
+        ("mem-set g much", 1, "invalid memory size: much\n"),
+        ("vcpu-set g many", 1, "Error: Invalid argument.\n"),
+        ("channel-list 77", 0, "Error: Domain '77' does not exist.\n"),
+        ("shutdown 77", 1, "Shutting down domain 77\nError: Domain '77' does not exist.\nshutdown failed (rc=-3)\n"),
+        ("-N block-attach h /x,raw,xvda", 1, "h is an invalid domain identifier (rc=-6)\n"),
+        ("-N block-attach 0 x", 1, "xl: block-attach: no vdev in the disk `x'\n"),
+        ("cpupool-create", 1, "xl: command line: a cpupool needs a name\nMissing cpupool name!\n"),
+        ("sched-rtds -v 0 -p 1 -b 1 -e 1 -v 1 -p 2 -b 2 -e 1", 1, "Missing parameters.\n"),
+        ("sched-rtds -d 0 -v 0 -p 1 -v 1 -p 2", 1, "Incorrect number of period, budget and extratime\n"),
+        ("sched-rtds -d 0 -v 0 -v all", 1, "Incorrect VCPU IDs.\n"),
+        ("sched-rtds -d 0 -v 0 -e 2", 1, "Invalid extratime.\n"),
+        ("sched-rtds -d 0 -p 1 -b 1 -e 1", 1, "Must specify VCPU.\n"),
+        ("sched-rtds -c Pool-0 -v all", 1, "Specifying a cpupool is not allowed with other options.\n"),
         ("cpupool-numa-split", 1, "cpupool-numa-split: Xen on ARM has one NUMA node, so there is nothing to split\n"),
         ("list 77", 1, "Error: Domain '77' does not exist.\n"),
         ("list g h", 1, ""),
@@ -44,7 +58,13 @@ from xenvm.host.open import VARIABLE
         ("network-list h", 1, "h is an invalid domain identifier (rc=-6)\n"),
         ("sysrq 1 hh", 1, "Invalid sysrq.\n\n"),
         ("info no-such", 0, ""),
-        ("create", 6, "Config file not specified and no configuration given.\n"),
+        ("create", 6, "Config file not specified and none in save file\n"),
+        (
+            "create -q /no/x",
+            3,
+            "xl: /no/x: cannot read the configuration: No such file or directory\n"
+            "Failed to read config file: /no/x: No such file or directory\n",
+        ),
     ],
 )
 def test_codes_and_messages(xl: Xl, line: str, code: int, err: str) -> None:
@@ -52,7 +72,7 @@ def test_codes_and_messages(xl: Xl, line: str, code: int, err: str) -> None:
     assert (found[0], found[2]) == (code, err)
 
 
-@pytest.mark.parametrize("line", ["block-list", "network-list", "vcpu-list"])
+@pytest.mark.parametrize("line", ["block-list", "network-list", "vcpu-list", "channel-list", "vkb-list"])
 def test_headers_come_first(xl: Xl, line: str) -> None:
     assert xl(f"{line} h")[1] == xl(f"{line} 0")[1].splitlines(keepends=True)[0]
 
@@ -61,6 +81,55 @@ def test_headers_come_first(xl: Xl, line: str) -> None:
 def test_numbers_that_xl_lets_pass(xl: Xl, line: str) -> None:
     assert xl(f"{line} 77")[0] == 0
     assert xl(f"{line} h") == (1, "", "h is an invalid domain identifier (rc=-6)\n")
+
+
+@pytest.mark.parametrize("who", ["g", "77"])
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("block-detach {} xvdz", 1, "Error: Device xvdz not connected."),
+        ("network-detach {} 00:16:3e:00:00:99", 1, "Unknown device 00:16:3e:00:00:99."),
+        ("vkb-detach {} 3", 253, "Error: Device 3 not connected."),
+    ],
+)
+def test_devices_that_are_not_there(guest: Xl, line: str, code: int, says: str, who: str) -> None:
+    found = guest(line.format(who))
+    assert found[0] == code and found[2].splitlines()[-1] == says
+
+
+def test_lists_of_nothing(guest: Xl) -> None:
+    assert guest("vdispl-list g") == guest("vsnd-list g") == guest("vsnd-list 77") == (0, "", "")
+    assert guest("vdispl-list h g") == (0, "", "h is an invalid domain identifier\n")
+    assert guest("vsnd-attach g")[0] == 2
+    assert len(guest.out("claims of nobody").splitlines()) == 3
+    assert guest("uptime 77")[1] == "Name                                ID Uptime\n"
+
+
+def test_lists_of_what_no_guest_has(guest: Xl) -> None:
+    assert guest("pci-list g") == guest("usb-list 1") == guest("pci-assignable-list") == (0, "", "")
+    assert guest.out("vtpm-list g").startswith("Idx BE Uuid ") and guest("vtpm-list g h")[0] == 1
+    assert guest("pci-list h") == (1, "", "h is an invalid domain identifier (rc=-6)\n")
+    assert guest("pci-list")[0] == 2
+
+
+def test_a_list_does_not_hide_what_another_toolstack_gave(guest: Xl) -> None:
+    for node in ("backend /local/domain/0/backend/pci/1/0", "frontend /local/domain/1/device/pci/0"):
+        assert guest.xenvm("store", "write", *f"/libxl/1/device/pci/0/{node}".split())[0] == 0
+    assert guest("pci-list g") == (1, "", "xl: g has a device of the class pci, which xenvm does not know\n")
+
+
+def test_a_dry_run_shows_what_was_said(xl: Xl) -> None:
+    found = xl.out("-N network-attach 77 mac=00:16:3e:00:00:01")
+    assert json.loads(found.removeprefix("vif: ")) == {"mac": "00:16:3e:00:00:01"}
+    found = xl.out("-N network-attach 77 type=vif,devid=3,mac=00:16:3e:00:00:01")
+    said = json.loads(found.removeprefix("vif: "))
+    assert said == {"devid": 3, "mac": "00:16:3e:00:00:01", "nictype": "vif"}
+
+
+def test_more_vcpus_than_cpus(guest: Xl) -> None:
+    code, _, err = guest("vcpu-set g 99")
+    assert code == 1 and err.startswith("You are overcommmitting! You have 4 physical CPUs and want 99 vCPUs! Aborting")
+    assert guest("vcpu-set -i g 1")[0] == 0
 
 
 def test_help(xl: Xl) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.lab.test_shim import NOT_COMPARED, compared
 from xenvm.cli import table as ours
 from xenvm.cli.xl.shim import implemented, work
 from xenvm.cli.xl.table import ROWS, find
@@ -29,6 +30,10 @@ def test_every_name_of_xl_is_known_once() -> None:
 
 def test_what_is_needed_daily_is_there() -> None:
     assert all(implemented(row) for row in ROWS if row.name in MUST)
+
+
+def test_the_lab_asks_xl_for_every_subcommand() -> None:
+    assert {row.name for row in ROWS if implemented(row)} - compared() == NOT_COMPARED.keys()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

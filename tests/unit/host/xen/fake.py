@@ -26,6 +26,7 @@ class FakeCalls(Calls):
         self.memories: list[memoryview] = []
         self.closed = False
         self._buffers = Buffers(self._allocate)
+        self._lasting = []
         major, minor = release
         self.answers[XEN_VERSION, 0] = major << 16 | minor
         self.answers[XEN_VERSION, 1] = answer(extra)
