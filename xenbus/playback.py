@@ -5,7 +5,7 @@ What the toolstack wrote is played too. Time is the recording's; after each even
 
 from __future__ import annotations
 
-from xenbus.bus import state_name
+from xenbus.bus import INITIALISING, state_name
 from xenbus.client import Store
 from xenbus.compare import SIDES, Seen, add_state, part, unseen
 from xenbus.devicebus import Bus
@@ -16,7 +16,7 @@ from xenbus.link import Link
 from xenbus.parse import parse_state, shown
 from xenbus.path import is_under
 from xenbus.perm import Perm
-from xenbus.recording import HAVE, REMOVE, as_requests
+from xenbus.recording import HAVE, REMOVE, WRITE, as_requests
 from xenbus.request import Discard, SetPerms, Write
 from xenbus.server.engine import Engine
 from xenbus.server.port import EnginePort
@@ -101,6 +101,8 @@ class _Stage:
         self._now = 0.0
         self._at_hand = False
         """Whether it is the recording that writes, and not the driver."""
+        self._is_made = False
+        """Whether the driver's end has a state."""
         self._engine = Engine(exists=lambda _domid: True, clock=lambda: self._now)
         self._engine.on_commit = self._note
         self._hand = Store(Link(EnginePort(self._engine.connect())))
@@ -138,6 +140,7 @@ class _Stage:
         event, place = step.event, step.place
         if not event.changes or not self._concerns(event, place):
             return False
+        self._make_anew(step)
         own = place is not None and place.side == self.side and step.who == self.side
         if own and step.state:
             seen = Seen(event.time, step.state, unseen(step) if event.op != HAVE else 0)
@@ -146,10 +149,23 @@ class _Stage:
                 add_state(self.played, seen)
         if own and event.op != HAVE:
             return False
-        self._at_hand = True
-        self._hand.batch(self._requests(event))
-        self._at_hand = False
+        self._write(self._requests(event))
         return True
+
+    def _make_anew(self, step: Step) -> None:
+        """The toolstack makes an end in Initialising, which a look can have missed."""
+        event, top = step.event, self._ends[self.side]
+        if event.op == REMOVE and is_under(f"{top}/state", event.path):
+            self._is_made = False
+        elif event.path == f"{top}/state":
+            if not self._is_made and event.op == WRITE and step.who == self.side:
+                self._write(as_requests(event.replace(value=b"%d" % INITIALISING)))
+            self._is_made = True
+
+    def _write(self, requests: Sequence[Request]) -> None:
+        self._at_hand = True
+        self._hand.batch(requests)
+        self._at_hand = False
 
     def _concerns(self, event: Event, place: Place | None) -> bool:
         """Whether an event is of this device, or removes what is above it."""

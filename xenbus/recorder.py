@@ -2,10 +2,14 @@
 
 Events carry no values, and several changes of a node can be over before it is looked at; what is recorded then is the
 last one, with the number of its events. A node that was removed and made anew is found by its missing children.
+
+A store sends the events of a change in front of the answers to later requests. So all that was there when a look ended
+has told of itself by then, and what announces it can be written down behind it (xenbus.announced).
 """
 
 from __future__ import annotations
 
+from xenbus.announced import ANNOUNCING, Announced
 from xenbus.errors import NotFound, StoreError, XenbusError
 from xenbus.path import is_under, parent
 from xenbus.recording import END, HAVE, PERMS, REMOVE, WRITE, Event
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 BURST_MAX = 256
 """Events that are looked at together."""
+LOOKS_MAX = 50
+"""Bursts at the beginning that are looked at before the rest counts as changes."""
 MEMORY_MAX = 32 << 20
 """Bytes of the nodes that are remembered: a recording ends before it takes more."""
 _NODE_COST = 256
@@ -48,7 +54,14 @@ class Recorder:
         self._memory = 0
         self._tops: list[str] = []
         self._greetings: set[str] = set()
-        """Tops whose watches have not sent their first event, which tells of no change."""
+        """Paths whose next event need not tell of a change, such as the first one of each watch."""
+        self._announced = Announced(writer.put)
+        self._begun = False
+        """Whether changes are written down: what was there at the beginning is known."""
+        self._early: list[str] = []
+        """Paths of events before that."""
+        self._late: dict[str, int] = {}
+        """Those of them that are looked at first, with their numbers."""
 
     @property
     def full(self) -> bool:
@@ -56,7 +69,10 @@ class Recorder:
         return self._writer.full or self._memory > MEMORY_MAX
 
     def follow(self, tops: Sequence[str]) -> None:
-        """Watches places, and records what is there already: the watches first, so that nothing falls between."""
+        """Watches places, and records what is there already: the watches first, so that nothing falls between.
+
+        What changes meanwhile is looked at again, so that a state has with it what was written before it.
+        """
         # Not what is below another one: each of its events would come twice.
         inner = {top for top in tops if any(is_under(top, other) and top != other for other in tops)}
         self._tops = [top for top in dict.fromkeys(tops) if top not in inner]
@@ -64,6 +80,10 @@ class Recorder:
         self._store.batch_checked([Watch(top, _TOKEN + top) for top in self._tops])
         for top in self._tops:
             self._look_first(top)
+        self._catch_up()
+        now, self._begun = self.now(), True
+        for path, node in self._nodes.items():
+            self._put(Event(now, HAVE, path, node.value, node.perms))
 
     def run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
         """Records until the time `until` of the store's clock, or until `done`, told of each burst; says why it ended.
@@ -74,6 +94,7 @@ class Recorder:
         try:
             why = self._run(until, done)
         finally:
+            self._announced.release(self.now())
             self._put(Event(self.now(), END, error=why))
             self._writer.flush()
         return why
@@ -91,22 +112,33 @@ class Recorder:
             pass  # A connection that is gone has no watches.
 
     def _run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
-        while not self.full:
+        gone = done(self._early)
+        while not self.full and not gone:
             burst = {} if until is not None and self._store.clock() >= until else self._burst(until)
             if not burst:
                 return "the time is up"
-            self._look([path for path in burst if self._is_ours(path)], burst)
-            self._writer.flush()
-            if done(list(burst)):
-                return "what was recorded is gone"
-        return "it would have been too large"
+            self._take(burst)
+            gone = done(list(burst))
+        if not gone:
+            return "it would have been too large"
+        self._take(self._burst(0))  # All that `done` has found has told of itself by now.
+        return "what was recorded is gone"
+
+    def _take(self, burst: dict[str, int]) -> None:
+        """Records what events tell of: what announces behind the rest."""
+        ours = [path for path in burst if self._is_ours(path)]
+        self._look(sorted(ours, key=lambda path: path.endswith(ANNOUNCING)), burst)
+        self._announced.end_look(self.now(), len(burst) < BURST_MAX)
+        if not self._store.has_events():
+            self._announced.release(self.now())
+        self._writer.flush()
 
     def _burst(self, until: float | None) -> dict[str, int]:
-        """Paths of events that have come, with their numbers; empty at the time `until`."""
-        counts: dict[str, int] = {}
-        event = self._store.next_event(until)
+        """Paths of events that have come, in the order of their last ones, with their numbers; empty at `until`."""
+        counts, self._late = self._late, {}
+        event = self._store.next_event(0 if counts else until)
         while event is not None:
-            counts[event[0]] = counts.get(event[0], 0) + 1
+            counts[event[0]] = counts.pop(event[0], 0) + 1
             event = self._store.next_event(0) if len(counts) < BURST_MAX else None
         return counts
 
@@ -123,7 +155,19 @@ class Recorder:
         for path, node in found.items():
             if node.value is not None and path not in self._nodes and self._wanted(path):
                 self._keep(path, Known(node.value, node.perms))
-                self._put(Event(self.now(), HAVE, path, node.value, node.perms))
+
+    def _catch_up(self) -> None:
+        """Looks again at what has changed during the first look, but for what announces: that is left for the next."""
+        for _look in range(LOOKS_MAX):
+            burst = self._burst(0)
+            ours = [path for path in burst if self._is_ours(path)]
+            self._look([path for path in ours if not path.endswith(ANNOUNCING)], burst)
+            late = {path: burst[path] for path in ours if path.endswith(ANNOUNCING)}
+            self._early += ours
+            self._late.update(late)
+            self._greetings.update(late)
+            if len(burst) < BURST_MAX:
+                return
 
     def _look(self, paths: list[str], counts: dict[str, int]) -> None:
         """Reads nodes with one write, and records how they differ from what was known."""
@@ -162,7 +206,8 @@ class Recorder:
                 self._removed(f"{path.rstrip('/')}/{name}", 1, now)
 
     def _put(self, event: Event) -> None:
-        self._writer.put(event)
+        if self._begun:
+            self._announced.take(event)
 
     # What is known of the tree.
 

@@ -11,12 +11,12 @@ from xenbus.devices import BACK, CLASSES, FRONT, TOOLSTACK
 from xenbus.meaning import disk_name
 from xenbus.parse import parse_decimal, parse_domid, parse_state
 from xenbus.path import is_under
-from xenbus.recording import HAVE, REMOVE, SERVER, WRITE
+from xenbus.recording import HAVE, REMOVE
 from xenbus.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from xenbus.recording import Event, Recording
 
@@ -24,8 +24,6 @@ RECORD = "record"
 """The side of a device that is the toolstack's own record of it, below /libxl."""
 _KINDS = {back: each.kind for each in CLASSES.values() for back in each.back_kinds}
 _KEPT = ("state", "online", "frontend")
-_SAME_TIME = 1.0
-"""Seconds in which what one transaction wrote is seen, also on an emulated host."""
 _GUEST_WRITES = ("data", "attr", "device-misc", "messages")
 
 
@@ -88,28 +86,12 @@ def fits(place: Place | None, device: str) -> bool:
 
 def steps(recording: Recording) -> Iterator[Step]:
     """Each event with its meaning; those that change nothing are passed on as they are."""
-    witness = _Witness(recording.events)
-    seen_together = recording.header.source != SERVER
-    for event in _states_last(recording.events) if seen_together else recording.events:
+    witness = _Witness()
+    for event in recording.events:
         place = place_of(event.path) if event.path.startswith("/") else None
         who = witness.writer(event, place) if event.changes else _asker(event)
         state = witness.note(event, place) if event.changes else None
         yield Step(event, place, who, state)
-
-
-def _states_last(events: Iterable[Event]) -> Iterator[Event]:
-    """What one look has found can be a transaction, which has no order inside: its states count last."""
-    states: list[Event] = []
-    now: float | None = None
-    for event in events:
-        if event.time != now:
-            yield from states
-            states, now = [], event.time
-        if event.op == WRITE and event.path.endswith("/state"):
-            states.append(event)
-        else:
-            yield event
-    yield from states
 
 
 def _asker(event: Event) -> str:
@@ -119,12 +101,7 @@ def _asker(event: Event) -> str:
 class _Witness:
     """Keeps of the tree what it takes to tell who wrote a state: state, online and frontend of each end."""
 
-    def __init__(self, events: Iterable[Event]) -> None:
-        self._offline: dict[str, list[float]] = {}
-        """When ends were told that they are to go."""
-        for event in events:
-            if event.path.endswith("/online") and event.value == b"0":
-                self._offline.setdefault(event.path.removesuffix("/online"), []).append(event.time)
+    def __init__(self) -> None:
         self._ends: dict[str, dict[str, bytes | None]] = {}
 
     def note(self, event: Event, place: Place | None) -> int | None:
@@ -167,16 +144,11 @@ class _Witness:
             return TOOLSTACK
         if place.side == FRONT:
             return FRONT
-        if state == CLOSING and self._is_told_to_go(event, place, end):
+        if state == CLOSING and end.get("online") == b"0":
             front = (end.get("frontend") or b"").decode("ascii", "replace")
             if parse_state(self._ends.get(front, {}).get("state")) not in (CLOSING, CLOSED):
                 return TOOLSTACK
         return BACK
-
-    def _is_told_to_go(self, event: Event, place: Place, end: dict[str, bytes | None]) -> bool:
-        """Events of one transaction come in any order, and some of them can miss the look of the others."""
-        soon = self._offline.get(place.top, ())
-        return end.get("online") == b"0" or any(0 <= time - event.time <= _SAME_TIME for time in soon)
 
 
 def _writer_of_node(place: Place) -> str:

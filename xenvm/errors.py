@@ -51,6 +51,10 @@ class HostError(XenvmError):
     """This machine cannot do what was asked."""
 
 
+class HostAtRest(HostError):
+    """Nothing more will ever happen by itself on a simulated host."""
+
+
 class UnsupportedError(HostError):
     """The running Xen, or this guest, lacks what an option asks for."""
 

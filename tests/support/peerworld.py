@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.fakehost import image
 from xenvm.guest.load import load_text
+from xenvm.host.back import BackDriver, GuestBackend
 from xenvm.host.sim.host import SimHost
 from xenvm.host.sim.kernel import Kernel
 from xenvm.host.sim.world import World
@@ -74,3 +77,12 @@ class PeerWorld:
         """How a domain has ended, None while it has not."""
         info = self.world.hyper.domain(domid)
         return None if info is None else info.shutdown_code
+
+
+@contextmanager
+def served(folder: Path, kind: str, end: type[GuestBackend]) -> Iterator[PeerWorld]:
+    """A world with one more driver in its domain 0: of back ends of `kind`, each of which is an `end`."""
+    made = PeerWorld(folder)
+    made.world.services.append(BackDriver(kind, made.world.peer_client(), made.world.back_side(), end.probe))
+    yield made
+    made.world.close()

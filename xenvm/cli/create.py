@@ -38,9 +38,7 @@ def create(
     if path is None:
         return usage("create needs a configuration file")
     from xenvm.guest.blueprint import located, settled
-    from xenvm.ops import monitor
-    from xenvm.ops.create import Options, create
-    from xenvm.ops.signals import Endings
+    from xenvm.ops.create import Options
 
     watch = "foreground" if foreground else "nobody" if no_monitor else "background"
     options = Options(paused=paused, hotplug_scripts=hotplug_scripts, watch=watch)
@@ -49,11 +47,7 @@ def create(
     spec, _ = with_host_defaults(load(path, settings, quiet), masks=not ignore_masks)
     spec = located(settled(spec))  # here, because the monitor must make the same guest again
     with open_host() as host:
-        with Endings():
-            domid = create(host, spec, options, phases)
-        if host.lasting and watch == "background" and not monitor.supervised(host):
-            monitor.start(open_host, domid, spec.name)
-            phases.done("start the monitor")
+        domid = _make(host, spec, options, phases)
         if timing:
             aside("\n".join(phases.lines()))
         if console:
@@ -61,6 +55,20 @@ def create(
         if foreground:
             _stay(host, domid)
     return OK
+
+
+def _make(host: Host, spec: GuestSpec, options: Options, phases: Phases) -> Domid:
+    """Makes the guest, and starts who watches it."""
+    from xenvm.ops import monitor
+    from xenvm.ops.create import create
+    from xenvm.ops.signals import Endings
+
+    with Endings():
+        domid = create(host, spec, options, phases)
+    if host.lasting and options.watch == "background" and not monitor.supervised(host):
+        monitor.start(open_host, domid, spec.name)
+        phases.done("start the monitor")
+    return domid
 
 
 def _stay(host: Host, domid: Domid) -> None:

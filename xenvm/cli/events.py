@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from xenvm.cli.run import open_host
+from xenvm.errors import HostAtRest
 
 
 def events(as_json: bool) -> None:
-    """Prints events until it is interrupted."""
-    from xenvm.ops.events import follow
+    """Prints events until it is interrupted; a simulated host is let go while nothing happens on it."""
+    from xenvm.ops.events import State, follow
 
-    with open_host() as host:
-        for event in follow(host):
-            show(event.domid, event.name, event.what, as_json)
+    known: State = {}
+    host = open_host()
+    try:
+        while True:
+            try:
+                for event in follow(host, known):
+                    show(event.domid, event.name, event.what, as_json)
+            except HostAtRest:
+                if not host.exclusive:
+                    raise
+                host.until_changed()
+                host = open_host(quietly=True)
+    finally:
+        host.close()
 
 
 def show(domid: int, name: str, what: str, as_json: bool) -> None:

@@ -147,11 +147,11 @@ def _pools(host: Host, scheduler: str, who: str | None, as_json: bool, *, vcpus:
     from xenvm.ops import cpupools, scheduling
 
     pools = sorted(host.hyper.cpupools()) if who is None else [cpupools.find(host, who)]
-    found, known = [], cpupools.names(host, pools)
+    found, known, infos = [], cpupools.names(host, pools), host.hyper.domains()
     for number in pools:
         if host.hyper.pool_scheduler(number) != scheduler:
             continue
-        members = [info for info in host.hyper.domains() if info.cpupool == number]
+        members = [info for info in infos if info.cpupool == number]
         entries: list[Entry] = [(info, None, host.hyper.scheduling(info.domid)) for info in members]
         if vcpus:
             entries = [(info, vcpu, of) for info in members for vcpu, of in scheduling.of_vcpus(host, info, None)]

@@ -221,18 +221,6 @@ _DEVICES = (
 
 _SERVE = Command("serve", "Serve the channels of this host's guests, until a signal.", "serve:serve")
 
-_GC = Command(
-    "gc",
-    "Show what guests and commands that ended halfway have left, with who holds it; remove what is chosen.",
-    "leftovers:gc",
-    (
-        Option(("-r", "--remove"), "remove", "Remove these kinds and ids; asks about each where none is given."),
-        Option(("-a", "-y", "--all"), "every", "With --remove: all that is certain, without a question."),
-        JSON,
-    ),
-    (Argument("what", "[KIND|ID]...", required=False, many=True),),
-)
-
 _LAB = Command(
     "lab",
     "A real Xen-on-ARM host in QEMU, on any Linux machine.",
@@ -268,14 +256,16 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_check import CHECK, FACTS, SIM_KERNEL, TOP, XL  # noqa: E402  (their rows need the classes above)
-from xenvm.cli.table_record import RECORD, REPLAY  # noqa: E402  (likewise)
+from xenvm.cli.table_host import FACTS, POOLS  # noqa: E402  (their rows need the classes above)
+from xenvm.cli.table_tools import CHECK, GC, RECORD, REPLAY, SIM_KERNEL, TOP, UPDATE, XL  # noqa: E402  (likewise)
 
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
     _PLAN,
     _LIST,
     *FACTS,
+    UPDATE,
+    *POOLS,
     Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
     Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
     Command(
@@ -380,7 +370,7 @@ COMMANDS: tuple[Command, ...] = (
     REPLAY,
     _DTB,
     _SERVE,
-    _GC,
+    GC,
     _CONVERT,
     SIM_KERNEL,
     _STORE,

@@ -109,6 +109,10 @@ class Host:
 
         return time()
 
+    def until_changed(self) -> None:
+        """Closes a host that is `exclusive`, and returns when another command has changed it: who goes on opens it
+        anew."""
+
     def close(self) -> None:
         """Releases what was opened."""
         if self._store is not None:

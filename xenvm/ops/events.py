@@ -27,22 +27,30 @@ class DomainEvent(Value):
     what: str
 
 
-def follow(host: Host) -> Iterator[DomainEvent]:
-    """Events from now on, for ever. One that is over before it could be looked at is not told of."""
-    return _follow(host, _look(host))
+def follow(host: Host, known: State | None = None) -> Iterator[DomainEvent]:
+    """Events from now on, for ever. One that is over before it could be looked at is not told of.
+
+    `known` is kept up to date: who opens the host anew takes it along, and has the events from there on. Where it is
+    empty, they are from now on. HostAtRest on a simulated host.
+    """
+    known = {} if known is None else known
+    if not known:
+        known.update(_look(host))
+    return _follow(host, known)
 
 
-def _follow(host: Host, before: State) -> Iterator[DomainEvent]:
+def _follow(host: Host, known: State) -> Iterator[DomainEvent]:
+    def changed(_: object) -> State | None:
+        now = _look(host)
+        return now if now != known else None
+
     with host.store.follow(list(_SPECIAL)) as follower:
         while True:
-
-            def changed(_: object, known: State = before) -> State | None:
-                now = _look(host)
-                return now if now != known else None
-
             now = follower.wait(changed, None, "something to happen")
-            yield from between(before, now)
-            before = now
+            found = list(between(known, now))
+            known.clear()
+            known.update(now)
+            yield from found
 
 
 def between(before: State, now: State) -> Iterator[DomainEvent]:

@@ -31,19 +31,10 @@ def start_if_missing(host: Host) -> None:
     if lock is None:
         return
     lock.release()
-    os.makedirs(os.path.dirname(LOG), exist_ok=True)
+    from xenvm.host.plumbing.spawn import spawn
+
     try:
-        os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-IS", "-c", _PROGRAM, *sys.path],
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
+        spawn(sys.executable, [sys.executable, "-IS", "-c", _PROGRAM, *sys.path], LOG)
     except OSError as error:
         raise HostError(f"the process that serves channels cannot be started: {error.strerror}") from error
 

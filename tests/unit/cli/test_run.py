@@ -27,6 +27,7 @@ CODES = [
     (errors.ConfigError("bad", source="g.cfg", line=3, column=7), 6, "g.cfg:3:7: bad"),
     (errors.ImageError("/Image", "an empty file"), 6, "/Image: an empty file"),
     (errors.HostError("x"), 1, "x"),
+    (errors.HostAtRest("x"), 1, "x"),
     (errors.UnsupportedError("x"), 7, "x"),
     (errors.HypercallError("max_mem", errno.ENOMEM, domid=3), 8, "max_mem for domain 3: ENOMEM"),
     (errors.DeviceError("vif 0", "no bridge"), 9, "vif 0: no bridge"),

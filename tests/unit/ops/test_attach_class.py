@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.peerworld import PeerWorld
+from tests.support.peerworld import PeerWorld, served
 from xenbus.driver import Backend
 from xenbus.tree import walk
 from xenvm.errors import DeviceError, DomainError, NoSuchDomain
@@ -15,7 +15,7 @@ from xenvm.guest.class_nodes import any_device
 from xenvm.guest.classes import ChannelSpec, Connector, VdisplSpec, VkbSpec
 from xenvm.guest.load import load_text
 from xenvm.guest.nodes import Device
-from xenvm.host.back import BackDriver, GuestBackend
+from xenvm.host.back import GuestBackend
 from xenvm.host.hyper import DomainInfo
 from xenvm.ops import devices
 from xenvm.ops.attach_class import attach_device
@@ -30,10 +30,8 @@ class Display(GuestBackend):
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[PeerWorld]:
-    made = PeerWorld(tmp_path)
-    made.world.services.append(BackDriver("vdispl", made.world.peer_client(), made.world.back_side(), Display.probe))
-    yield made
-    made.world.close()
+    with served(tmp_path, "vdispl", Display) as made:
+        yield made
 
 
 @pytest.fixture

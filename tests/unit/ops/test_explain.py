@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.support.faultcases import (
+    BACK,
+    CONSOLE,
+    DISK,
+    FAULTS,
+    FRONT,
+    VIF,
+    asked_to_shut_down,
+    ignored,
+    no_bridge,
+    one,
+    paused,
+    paused_start,
+    service_gone,
+    told,
+    usual,
+)
 from tests.support.peerworld import PeerWorld
-from xenbus.diagnosis import BACK_END, GUEST, HOST, NOBODY, TOOLSTACK
+from xenbus.diagnosis import GUEST, HOST, NOBODY
 from xenvm.errors import DeviceError
 from xenvm.host.sim import faults
 from xenvm.host.sim.behaviour import _WORDS
 from xenvm.host.sim.faults import FAILING, MISSING, SERVICES, SLOW, STUCK, Faults
 from xenvm.ops import explain
-from xenvm.ops.create import Options, create
 from xenvm.ops.destroy import destroy
 from xenvm.ops.detach import detach
-from xenvm.ops.explain import Explained, Look
+from xenvm.ops.explain import Look
 from xenvm.ops.names import find
 from xenvm.ops.records import belongings
 from xenvm.types import Domid
-
-DISK, VIF, CONSOLE = "disk xvda", "vif 0", "console 0"
-BACK, FRONT = "/local/domain/0/backend", "/local/domain/1/device"
 
 
 @pytest.fixture
@@ -33,308 +45,6 @@ def peers(tmp_path: Path) -> Iterator[PeerWorld]:
     made = PeerWorld(tmp_path)
     yield made
     made.host.close()
-
-
-def told(peers: PeerWorld, device: str | None = None) -> Look:
-    return explain.look(peers.host, find(peers.host, "g"), device)
-
-
-def one(peers: PeerWorld, name: str) -> Explained:
-    return next(device for device in told(peers).devices if device.name == name)
-
-
-def ask_away(peers: PeerWorld, kind: str = "vbd") -> None:
-    """Asks for a detach, and does not wait."""
-    record = next(record for record in belongings(peers.host, Domid(1)).devices if record.kind == kind)
-    peers.world.store.write(f"{record.backend}/online", "0")
-    peers.write(f"{record.backend}/state", "5")
-
-
-def paused_start(peers: PeerWorld, service: str, fault: str) -> None:
-    """The fault comes when the back end has made its offer, and before the guest runs."""
-    _paused(peers)
-    peers.world.faults.services[service] = fault
-    peers.world.hyper.unpause(Domid(1))
-    peers.world.settle()
-
-
-def _paused(peers: PeerWorld) -> None:
-    from xenvm.guest.load import load_text
-
-    values = {
-        "name": "g",
-        "kernel": str(peers.folder / "Image"),
-        "memory": 64,
-        "disk": [peers._disk("g", 0)],
-        "vif": ["bridge=xenbr0"],
-    }
-    create(peers.host, load_text("".join(f"{key} = {value!r}\n" for key, value in values.items()))[0], Options(True))
-
-
-def _usual(peers: PeerWorld, words: str = "normal") -> None:
-    peers.create("g", disks=1, vifs=1, extra=f"xenvm.behaviour={words}")
-
-
-def _ignored(peers: PeerWorld) -> None:
-    _usual(peers, "ignore-detach")
-    ask_away(peers)
-    ask_away(peers, "vif")
-
-
-def _held(peers: PeerWorld) -> None:
-    _usual(peers)
-    peers.world.faults.services["vif"] = STUCK
-    ask_away(peers, "vif")
-
-
-def _held_and_missing(peers: PeerWorld) -> None:
-    _held(peers)
-    peers.world.faults.services["vif"] = MISSING
-
-
-def _removed_and_missing(peers: PeerWorld) -> None:
-    _held_and_missing(peers)
-    peers.world.store.remove(f"{FRONT}/vif/0")
-
-
-def _no_bridge(peers: PeerWorld) -> None:
-    _usual(peers)
-    peers.world.faults.bridges.add("xenbr0")
-
-
-def _no_bridge_yet(peers: PeerWorld) -> None:
-    """A toolstack that has gone away between the store and the bridge."""
-    _paused(peers)
-    peers.world.store.write(f"{BACK}/vif/1/0/hotplug-status", "")
-    peers.world.faults.bridges.add("xenbr0")
-
-
-def _no_file(peers: PeerWorld) -> None:
-    _usual(peers)
-    os.unlink(peers.disk("g"))
-
-
-def _no_number(peers: PeerWorld) -> None:
-    _paused(peers)
-    peers.world.store.remove(f"{BACK}/vbd/1/51712/physical-device")
-
-
-def _service_gone(service: str) -> Callable[[PeerWorld], None]:
-    def prepare(peers: PeerWorld) -> None:
-        _usual(peers)
-        peers.world.faults.services[service] = MISSING
-
-    return prepare
-
-
-def _never_taken(peers: PeerWorld) -> None:
-    _paused(peers)
-    peers.world.faults.services["vbd"] = MISSING
-    peers.world.store.write(f"{BACK}/vbd/1/51712/state", "1")
-
-
-def _asked_to_shut_down(peers: PeerWorld) -> None:
-    _usual(peers, "ignore-shutdown")
-    peers.write("/local/domain/1/control/shutdown", "poweroff")
-
-
-def _powered_off(peers: PeerWorld) -> None:
-    _usual(peers)
-    peers.write("/local/domain/1/control/shutdown", "poweroff")
-    peers.world.advance(10)
-
-
-def _pause(peers: PeerWorld) -> None:
-    _usual(peers)
-    peers.world.hyper.pause(Domid(1))
-
-
-def _pause_detach(peers: PeerWorld) -> None:
-    _pause(peers)
-    ask_away(peers)
-
-
-FAULTS: dict[str, tuple[Callable[[PeerWorld], None], str, str, str]] = {
-    # Guests.
-    "normal": (_usual, DISK, NOBODY, "both ends are connected"),
-    "slow": (
-        lambda peers: _usual(peers, "slow"),
-        DISK,
-        GUEST,
-        "front end has not started: the guest's kernel has not booted, or has no driver for vbd;"
-        " see its console: `xenvm console g`",
-    ),
-    "dead": (
-        lambda peers: _usual(peers, "dead"),
-        VIF,
-        GUEST,
-        "front end has not started: the guest's kernel has not booted, or has no driver for vif;"
-        " see its console: `xenvm console g`",
-    ),
-    "crash": (
-        lambda peers: _usual(peers, "crash"),
-        DISK,
-        TOOLSTACK,
-        "domain g has crashed, see its console's log; `xenvm destroy g` clears it away",
-    ),
-    "ignore-shutdown": (_asked_to_shut_down, DISK, NOBODY, "both ends are connected"),
-    "ignore-detach": (
-        _ignored,
-        DISK,
-        GUEST,
-        "the guest ignores the detach: front end still 4 Connected;"
-        " `xenvm block-detach g xvda --force` takes the device away all the same",
-    ),
-    "no-vbd": (
-        lambda peers: _usual(peers, "no-vbd"),
-        DISK,
-        GUEST,
-        "front end has not started: the guest's kernel runs, and no driver of it has taken the"
-        " vbd (Linux: xen-blkfront)",
-    ),
-    "no-vif": (
-        lambda peers: _usual(peers, "no-vif"),
-        VIF,
-        GUEST,
-        "front end has not started: the guest's kernel runs, and no driver of it has taken the"
-        " vif (Linux: xen-netfront)",
-    ),
-    "no-rings": (
-        lambda peers: _usual(peers, "no-rings"),
-        DISK,
-        GUEST,
-        "ring-ref, event-channel missing: the guest has not told of its rings; back end:"
-        " '22 /local/domain/1/device/vbd/51712 has no sensible reference to a ring'",
-    ),
-    "no-rings, vif": (
-        lambda peers: _usual(peers, "no-rings"),
-        VIF,
-        GUEST,
-        "tx-ring-ref, rx-ring-ref, event-channel, request-rx-copy missing: the guest has not told of its rings;"
-        " back end: '22 /local/domain/1/device/vif/0 does not ask for copying'",
-    ),
-    "no-rings, back end slow": (
-        lambda peers: _rings_withheld(peers),
-        DISK,
-        GUEST,
-        "ring-ref, event-channel missing: front end says 3 Initialised, and has not told of its rings",
-    ),
-    "hostile": (
-        lambda peers: _usual(peers, "hostile"),
-        DISK,
-        GUEST,
-        "the guest has written '99999999999999999999999999' as its state, which is none:"
-        " its driver is broken or hostile",
-    ),
-    "powered off": (
-        _powered_off,
-        VIF,
-        TOOLSTACK,
-        "domain g has shut down, and nobody has cleared it away: `xenvm destroy g`",
-    ),
-    "paused": (
-        lambda peers: _paused(peers),
-        DISK,
-        TOOLSTACK,
-        "domain g is paused, so it does nothing: `xenvm unpause g`",
-    ),
-    "paused, detach": (
-        _pause_detach,
-        DISK,
-        TOOLSTACK,
-        "domain g is paused, so it does nothing: `xenvm unpause g`",
-    ),
-    # The host's services.
-    "vbd missing": (
-        _service_gone("vbd"),
-        DISK,
-        HOST,
-        "both ends are connected, but no back end for vbd runs on this simulated host",
-    ),
-    "vif missing": (
-        _service_gone("vif"),
-        VIF,
-        HOST,
-        "both ends are connected, but no back end for vif runs on this simulated host",
-    ),
-    "vbd missing, new device": (
-        _never_taken,
-        DISK,
-        HOST,
-        "back end has not started: no back end for vbd runs on this simulated host",
-    ),
-    "vbd missing, offered": (
-        lambda peers: paused_start(peers, "vbd", MISSING),
-        DISK,
-        HOST,
-        "back end does nothing: no back end for vbd runs on this simulated host",
-    ),
-    "vbd stuck": (
-        lambda peers: paused_start(peers, "vbd", STUCK),
-        DISK,
-        BACK_END,
-        "front end is ready, and the back end has to map its rings: see the kernel's log of its domain",
-    ),
-    "vbd slow": (
-        lambda peers: paused_start(peers, "vbd", SLOW),
-        DISK,
-        BACK_END,
-        "front end is ready, and the back end has to map its rings: see the kernel's log of its domain",
-    ),
-    "vif stuck, detach": (
-        _held,
-        VIF,
-        BACK_END,
-        "front end has let go, and the back end has to close: see the kernel's log of its domain",
-    ),
-    "vif missing, detach": (
-        _held_and_missing,
-        VIF,
-        HOST,
-        "back end cannot close: no back end for vif runs on this simulated host;"
-        " `xenvm network-detach g 0 --force` takes the device away all the same",
-    ),
-    "vif missing, detach, front end gone": (
-        _removed_and_missing,
-        VIF,
-        HOST,
-        "back end cannot close: no back end for vif runs on this simulated host;"
-        " `xenvm network-detach g 0 --force` takes the device away all the same",
-    ),
-    "vbd failing": (
-        lambda peers: paused_start(peers, "vbd", FAILING),
-        DISK,
-        BACK_END,
-        "back end has failed: '22 backend/vbd/1/51712 cannot be served: this back end has been told to fail'",
-    ),
-    "vif failing": (
-        lambda peers: paused_start(peers, "vif", FAILING),
-        VIF,
-        BACK_END,
-        "back end has failed: '22 backend/vif/1/0 cannot be served: this back end has been told to fail'",
-    ),
-    "console missing": (_service_gone("console"), CONSOLE, HOST, "xenconsoled is not running"),
-    # What is behind the back ends.
-    "no bridge": (_no_bridge, VIF, HOST, "both ends are connected, but bridge xenbr0 does not exist"),
-    "no bridge, new device": (
-        _no_bridge_yet,
-        VIF,
-        TOOLSTACK,
-        "back end waits for hotplug-status; bridge xenbr0 does not exist",
-    ),
-    "no file": (_no_file, DISK, HOST, "both ends are connected, but the disk's file {disk} is gone"),
-    "no device number": (
-        _no_number,
-        DISK,
-        TOOLSTACK,
-        "back end waits for physical-device; neither the toolstack nor its hotplug script has written it",
-    ),
-}
-
-
-def _rings_withheld(peers: PeerWorld) -> None:
-    peers.world.faults.services["vbd"] = SLOW
-    _usual(peers, "no-rings")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -349,16 +59,16 @@ def test_every_fault_has_its_sentence(peers: PeerWorld, fault: str) -> None:
 CONNECTED = ("connected", "connected", "console")
 MATRIX: dict[str, tuple[Callable[[PeerWorld], None], tuple[str, str, str]]] = {
     # Of guests, and what is said of the disk, the vif and the console.
-    "normal": (_usual, CONNECTED),
-    "slow": (lambda peers: _usual(peers, "slow"), ("front-not-started", "front-not-started", "console")),
-    "dead": (lambda peers: _usual(peers, "dead"), ("front-not-started", "front-not-started", "console")),
-    "crash": (lambda peers: _usual(peers, "crash"), ("domain-down", "domain-down", "domain-down")),
-    "ignore-shutdown": (_asked_to_shut_down, CONNECTED),
-    "ignore-detach": (_ignored, ("detach-ignored", "detach-ignored", "console")),
-    "no-vbd": (lambda peers: _usual(peers, "no-vbd"), ("no-driver", "connected", "console")),
-    "no-vif": (lambda peers: _usual(peers, "no-vif"), ("connected", "no-driver", "console")),
-    "no-rings": (lambda peers: _usual(peers, "no-rings"), ("ring-missing", "ring-missing", "console")),
-    "hostile": (lambda peers: _usual(peers, "hostile"), ("front-senseless", "front-senseless", "console")),
+    "normal": (usual, CONNECTED),
+    "slow": (lambda peers: usual(peers, "slow"), ("front-not-started", "front-not-started", "console")),
+    "dead": (lambda peers: usual(peers, "dead"), ("front-not-started", "front-not-started", "console")),
+    "crash": (lambda peers: usual(peers, "crash"), ("domain-down", "domain-down", "domain-down")),
+    "ignore-shutdown": (asked_to_shut_down, CONNECTED),
+    "ignore-detach": (ignored, ("detach-ignored", "detach-ignored", "console")),
+    "no-vbd": (lambda peers: usual(peers, "no-vbd"), ("no-driver", "connected", "console")),
+    "no-vif": (lambda peers: usual(peers, "no-vif"), ("connected", "no-driver", "console")),
+    "no-rings": (lambda peers: usual(peers, "no-rings"), ("ring-missing", "ring-missing", "console")),
+    "hostile": (lambda peers: usual(peers, "hostile"), ("front-senseless", "front-senseless", "console")),
     # Of services.
     "vbd missing": (lambda peers: paused_start(peers, "vbd", MISSING), ("back-stopped", "connected", "console")),
     "vbd stuck": (lambda peers: paused_start(peers, "vbd", STUCK), ("back-connect", "connected", "console")),
@@ -368,9 +78,9 @@ MATRIX: dict[str, tuple[Callable[[PeerWorld], None], tuple[str, str, str]]] = {
     "vif stuck": (lambda peers: paused_start(peers, "vif", STUCK), ("connected", "back-connect", "console")),
     "vif slow": (lambda peers: paused_start(peers, "vif", SLOW), ("connected", "back-connect", "console")),
     "vif failing": (lambda peers: paused_start(peers, "vif", FAILING), ("connected", "back-failed", "console")),
-    "console missing": (_service_gone("console"), ("connected", "connected", "console-daemon")),
+    "console missing": (service_gone("console"), ("connected", "connected", "console-daemon")),
     # Of bridges.
-    "bridges": (_no_bridge, ("connected", "source", "console")),
+    "bridges": (no_bridge, ("connected", "source", "console")),
 }
 """Every class of faults that the simulator has x every kind of device."""
 OF_THE_GUEST = {"crash": "domain-down", "ignore-shutdown": "shutdown-untaken"}
@@ -398,7 +108,7 @@ def test_no_fault_is_left_out() -> None:
 
 
 def test_a_guest_that_does_not_shut_down(peers: PeerWorld) -> None:
-    _asked_to_shut_down(peers)
+    asked_to_shut_down(peers)
     guest = told(peers).guest
     assert (guest.diagnosis.who, guest.diagnosis.sentence) == (
         GUEST,
@@ -410,7 +120,7 @@ def test_a_guest_that_does_not_shut_down(peers: PeerWorld) -> None:
 
 
 def test_the_guest_s_age_is_of_the_host_s_clock(peers: PeerWorld) -> None:
-    _usual(peers)
+    usual(peers)
     before = told(peers).guest.age
     peers.world.advance(50)
     after = told(peers).guest.age
@@ -418,7 +128,7 @@ def test_the_guest_s_age_is_of_the_host_s_clock(peers: PeerWorld) -> None:
 
 
 def test_a_shutdown_that_is_asked_for_is_followed(peers: PeerWorld) -> None:
-    _usual(peers, "ignore-shutdown")
+    usual(peers, "ignore-shutdown")
     seen: list[Look] = []
 
     def tell(found: Look) -> None:
@@ -440,7 +150,7 @@ def test_a_shutdown_that_is_asked_for_is_followed(peers: PeerWorld) -> None:
     ],
 )
 def test_two_event_channels_of_a_vif(peers: PeerWorld, told_of: tuple[str, ...], missing: str) -> None:
-    _usual(peers)
+    usual(peers)
     peers.world.store.remove(f"{FRONT}/vif/0/event-channel")
     for name in told_of:
         peers.world.store.write(f"{FRONT}/vif/0/{name}", "7")
@@ -457,7 +167,7 @@ def test_what_was_mended_gets_on(peers: PeerWorld) -> None:
 
 
 def test_how_long_is_known_on_a_simulated_host(peers: PeerWorld) -> None:
-    _usual(peers)
+    usual(peers)
     peers.world.advance(50)
     peers.write(f"{BACK}/vbd/1/51712/state", "4")  # as when a disk has got another size
     found = told(peers, "xvda")
@@ -474,20 +184,20 @@ def test_how_long_is_known_on_a_simulated_host(peers: PeerWorld) -> None:
     ],
 )
 def test_which_device(peers: PeerWorld, words: tuple[str, ...], names: list[str]) -> None:
-    _usual(peers)
+    usual(peers)
     for word in words:
         assert [device.name for device in told(peers, word).devices] == names
 
 
 @pytest.mark.parametrize("word", ["xvdb", "1", "vif:1", "", ":", "vbd:0"])
 def test_a_device_that_is_not_there(peers: PeerWorld, word: str) -> None:
-    _usual(peers)
+    usual(peers)
     with pytest.raises(DeviceError):
         told(peers, word)
 
 
 def test_ends_that_are_gone(peers: PeerWorld) -> None:
-    _paused(peers)
+    paused(peers)
     peers.world.store.remove(f"{FRONT}/vif/0")
     assert one(peers, VIF).diagnosis.code == "front-removed"
     peers.world.store.remove(f"{BACK}/vif/1/0")
@@ -497,13 +207,13 @@ def test_ends_that_are_gone(peers: PeerWorld) -> None:
 
 
 def test_a_guest_that_names_another_back_end(peers: PeerWorld) -> None:
-    _usual(peers)
+    usual(peers)
     peers.write(f"{FRONT}/vbd/51712/backend", "/local/domain/0/backend/vbd/7/51712")
     assert one(peers, DISK).diagnosis.code == "front-astray"
 
 
 def test_errors_are_quoted_and_bounded(peers: PeerWorld) -> None:
-    _paused(peers)
+    paused(peers)
     peers.world.store.write("/local/domain/1/error/device/vbd/51712/error", b"\x1b[2J" + b"A" * 3000)
     peers.write(f"{FRONT}/vbd/51712/state", "6")
     found = one(peers, DISK).diagnosis
@@ -512,7 +222,7 @@ def test_errors_are_quoted_and_bounded(peers: PeerWorld) -> None:
 
 
 def test_following(peers: PeerWorld) -> None:
-    _paused(peers)
+    paused(peers)
     seen: list[Look] = []
 
     def tell(found: Look) -> None:
@@ -526,7 +236,7 @@ def test_following(peers: PeerWorld) -> None:
 
 
 def test_following_ends_with_the_guest(peers: PeerWorld) -> None:
-    _usual(peers)
+    usual(peers)
     info = find(peers.host, "g")
     seen: list[Look] = []
 
@@ -540,7 +250,7 @@ def test_following_ends_with_the_guest(peers: PeerWorld) -> None:
 
 
 def test_following_ends_with_the_device(peers: PeerWorld) -> None:
-    _usual(peers)
+    usual(peers)
     info = find(peers.host, "g")
     record = next(record for record in belongings(peers.host, info.domid).devices if record.kind == "vbd")
     peers.host.lasting = True
@@ -549,7 +259,7 @@ def test_following_ends_with_the_device(peers: PeerWorld) -> None:
 
 def test_times_are_noted_where_the_host_does_not_tell(peers: PeerWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers.host, "changed_at", lambda path: None)
-    _usual(peers, "slow")
+    usual(peers, "slow")
     seen: list[Look] = []
     explain.follow(peers.host, find(peers.host, "g"), "xvda", seen.append)
     fronts = [(front.state, front.since, look.at) for look in seen if (front := look.devices[0].front)]
@@ -560,7 +270,7 @@ def test_times_are_noted_where_the_host_does_not_tell(peers: PeerWorld, monkeypa
 
 
 def test_a_look_waits_for_nothing(peers: PeerWorld) -> None:
-    _usual(peers, "dead")
+    usual(peers, "dead")
     before = peers.world.now
     told(peers)
     assert peers.world.now == before

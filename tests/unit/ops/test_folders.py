@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.peerworld import PeerWorld
+from tests.support.peerworld import PeerWorld, served
 from xenbus.errors import StoreTimeout
 from xenvm.errors import ConfigError, DeviceError, HostError, UnsupportedError
 from xenvm.guest.class_nodes import any_device
 from xenvm.guest.load import load_text
-from xenvm.host.back import BackDriver, GuestBackend
+from xenvm.host.back import GuestBackend
 from xenvm.host.sim.plumbing import P9Daemon
 from xenvm.ops import folders
 from xenvm.ops.attach_class import attach_device
@@ -50,10 +50,8 @@ class Folder(GuestBackend):
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[PeerWorld]:
-    made = PeerWorld(tmp_path)
-    made.world.services.append(BackDriver("xen_9pfs", made.world.peer_client(), made.world.back_side(), Folder.probe))
-    yield made
-    made.world.close()
+    with served(tmp_path, "xen_9pfs", Folder) as made:
+        yield made
 
 
 @pytest.fixture

@@ -57,3 +57,19 @@ def test_one_end_alone_and_other_devices() -> None:
     (verdict,) = play(one_end, FRONT)
     assert not verdict.same and verdict.sentence == "the recording has no back end of vbd 51712"
     assert play(life(), BACK, "xvdb") == []
+
+
+def test_a_look_that_came_after_the_end_was_made() -> None:
+    """Nobody has seen the state that the toolstack gave it."""
+    whole = life()
+    late = whole.replace(
+        events=tuple(
+            event
+            for event in whole.events
+            if not (event.time == 0 and "/backend/" in event.path and event.path.endswith("/state"))
+        )
+    )
+    assert len(late.events) == len(whole.events) - 1
+    for side in (BACK, FRONT):
+        (verdict,) = play(late, side, None, drivers(side))
+        assert verdict.same and verdict.played[-2:] == (4, 6), verdict.sentence

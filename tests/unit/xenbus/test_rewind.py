@@ -47,7 +47,7 @@ def test_a_real_guest_s_life(name: str) -> None:
     with open(RECORDINGS / name, encoding="utf-8") as file:
         recording = load(file)
     sizes = []
-    for moment in range(0, int(recording.events[-1].time) + 5, 5):
+    for moment in range(0, int(recording.events[-1].time) + 6, 5):
         store = Store(Link(EnginePort(Engine(exists=lambda _domid: True).connect())))
         store.batch([request for event in until(recording, moment) for request in as_requests(event)])
         there = {path: node for path, node in walk(store, perms=True).items() if covers(recording, path)}

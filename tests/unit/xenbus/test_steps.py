@@ -104,17 +104,6 @@ def test_a_server_knows_who_it_was() -> None:
     assert of(("write", "/tool/x", "1"), source=SERVER, by=5) == [(FRONT, None)]
 
 
-def test_the_states_of_one_look_come_last() -> None:
-    events = (
-        Event(1, "write", f"{F}/state", b"3"),
-        Event(1, "write", f"{F}/ring-ref", b"8"),
-        Event(2, "write", "/a", b""),
-    )
-    seen = [step.event.path for step in steps(Recording(Header(WATCHES, 0.0), events))]
-    assert seen == [f"{F}/ring-ref", f"{F}/state", "/a"]
-    assert [step.event for step in steps(Recording(Header(SERVER, 0.0), events))] == list(events)
-
-
 def test_removals_above_and_below_an_end() -> None:
     assert of(("write", f"{F}/state", "4"), ("rm", "/local/domain/5", None), ("write", f"{F}/state", "1")) == [
         (FRONT, 4),

@@ -139,8 +139,25 @@ class Session:
     def rest(self) -> None:
         """Lets others have a host that is for one command at a time, until the next use: for as long as one waits for
         a person. An open transaction keeps it."""
-        if self.tx is None and getattr(self._source, "exclusive", False):
+        if self.shared is not None:
             self.close()
+
+    @property
+    def shared(self) -> Host | None:
+        """The host, if it is open and one that is for one command at a time, and if it may be let go."""
+        source: Any = self._source
+        return source if self.tx is None and getattr(source, "exclusive", False) else None
+
+    def until_changed(self) -> None:
+        """Lets others have such a host until one of them has changed it."""
+        host, self._source = self.shared, None
+        if host is not None:
+            host.until_changed()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._source is not None
 
     def close(self) -> None:
         """Ends the connection."""

@@ -9,7 +9,7 @@ from xenbus.errors import StoreError, XenbusError
 from xenbus.request import Read, Unwatch, Watch
 from xenbus.tree import Node
 from xenvm.cli.store.session import Verb
-from xenvm.errors import DomainError
+from xenvm.errors import DomainError, HostAtRest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _watch(
     tops = list(dict.fromkeys(session.absolute(path) for path in paths))
     left = count
     try:
-        session.store.batch_checked([Watch(path, _TOKEN + path) for path in tops])
+        _begin(session, tops)
         for events in _bursts(session, tops, depth):
             some = events[:left] if count else events
             _show(session, some, values or as_json, times, as_json)
@@ -52,7 +52,11 @@ def _watch(
 def _bursts(session: Session, tops: list[str], depth: int | None) -> Iterator[list[str]]:
     """Paths of events that came together, without end."""
     while True:
-        event = session.store.next_event()
+        try:
+            event = session.store.next_event()
+        except HostAtRest:
+            yield from _of_others(session, tops, depth)
+            continue
         burst: list[str] = []
         while event is not None:
             path, token = event
@@ -62,6 +66,21 @@ def _bursts(session: Session, tops: list[str], depth: int | None) -> Iterator[li
             event = session.store.next_event(0) if len(burst) < _BURST_MAX else None
         if burst:
             yield burst
+
+
+def _of_others(session: Session, tops: list[str], depth: int | None) -> Iterator[list[str]]:
+    """Lets others have a simulated host on which nothing more happens, and tells what they have changed."""
+    from xenvm.cli.store.others import changed, look
+
+    if (host := session.shared) is None:
+        raise HostAtRest("nothing more will ever happen on this simulated host, and no other command can have it")
+    before = look(host, tops, depth)
+    session.until_changed()
+    _begin(session, tops)
+    while session.store.next_event(0) is not None:
+        pass  # Those that come at once, and tell of no change.
+    if (host := session.shared) is not None and (paths := changed(before, look(host, tops, depth), tops)):
+        yield paths
 
 
 def _levels(path: str, top: str) -> int:
@@ -96,8 +115,14 @@ def _nodes(session: Session, paths: list[str]) -> dict[str, Node]:
     return {path: Node(reply) for path, reply in found if not isinstance(reply, StoreError)}
 
 
+def _begin(session: Session, tops: list[str]) -> None:
+    session.store.batch_checked([Watch(path, _TOKEN + path) for path in tops])
+
+
 def _end(session: Session, tops: list[str]) -> None:
     """Ends the watches; events that were under way are thrown away by the next watch."""
+    if not session.is_open:
+        return
     try:
         session.store.batch([Unwatch(path, _TOKEN + path) for path in tops])
         while session.store.next_event(0) is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from xenvm.errors import HostError, UnsupportedError
 from xenvm.host.plumbing import programs
+from xenvm.host.plumbing.spawn import spawn
 
 NAME = "xen-9pfsd"
 LOG = "/var/log/xen/xen-9pfsd.log"
@@ -44,19 +44,7 @@ class Started:
 def start(program: str) -> Started:
     """Starts it, in a session of its own and without arguments; HostError."""
     try:
-        os.makedirs(os.path.dirname(LOG), exist_ok=True)
-        pid = os.posix_spawn(
-            program,
-            [NAME],
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores, and its children would
-        )
+        pid = spawn(program, [NAME], LOG)
     except OSError as error:
         raise HostError(f"{program}, which serves shared folders, cannot be started: {error.strerror}") from error
     return Started(pid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from xenvm.errors import HostError
+from xenvm.host.sim.bell import Bell, ring
 from xenvm.host.sim.machine import DEFAULT, machine_from
 from xenvm.host.sim.memory import Ram
 from xenvm.host.sim.world import World, world_from
@@ -51,7 +52,7 @@ class WorldFolder:
             self._lock = self._take_lock()
         except OSError as error:
             raise HostError(f"{self.path} cannot keep a simulated host: {error.strerror}") from error
-        self._text = ""
+        self._text = self._bell = ""
 
     def _take_lock(self) -> int:
         import fcntl
@@ -127,6 +128,13 @@ class WorldFolder:
         os.rename(fresh, self._file(SNAPSHOT))
         self._text = text
         self._sweep({f"{_RAM}{domid}" for domid in world.hyper.all})
+        ring(self.path, self._bell)
+
+    def bell(self) -> Bell:
+        """What rings when another process has changed the world, once this one has let it go."""
+        bell = Bell(self.path)
+        self._bell = bell.path
+        return bell
 
     def close(self) -> None:
         """Lets others have it."""

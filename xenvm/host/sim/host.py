@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from xenvm.errors import HostAtRest
 from xenvm.host.open import Host
 from xenvm.host.sim.folder import WorldFolder, usual_folder
 
@@ -33,7 +34,7 @@ class SimHost(Host):
     def __init__(self, world: World, folder: WorldFolder | None = None, notice: str = "") -> None:
         super().__init__()
         self.world, self.notice = world, notice
-        self._folder = folder
+        self._folder, self._closed = folder, False
         self.exclusive = folder is not None
         self._hyper: Hypervisor = world.hyper
         self._tape: Tape | None = None
@@ -97,8 +98,19 @@ class SimHost(Host):
         self.exclusive = False  # one recording is of one stay
         self._tape = Tape(self.world.xenstored.engine, open_private(path), "a simulated host")
 
+    def until_changed(self) -> None:
+        """See Host."""
+        if self._folder is None:
+            raise HostAtRest("nobody else can change a simulated host that has no folder")
+        with self._folder.bell() as bell:
+            self.close()
+            bell.wait()
+
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""
+        closed, self._closed = self._closed, True
+        if closed:
+            return
         try:
             if self._attend is not None:
                 self.world.settle()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from xenvm.errors import HostError
+from xenvm.errors import HostAtRest, HostError
 from xenvm.host.sim.backside import Dom0
 from xenvm.host.sim.behaviour import Behaviour
 from xenvm.host.sim.faults import Annals, Faults
@@ -88,14 +88,18 @@ class World:
         self._makers = peers.SERVICES if services is None else services
         self._settling = False
         self._folder = ""
+        self.services: list[Peer] = []
+        self._begin(state)
+
+    def _begin(self, state: dict[str, Any] | None) -> None:
+        """Anew, or where an earlier world was."""
         if state is None:
             self._found()
         else:
             self._restore(state)
         kept = state["services"] if state else []
-        self.services = [
-            maker(self, kept[number] if number < len(kept) else None) for number, maker in enumerate(self._makers)
-        ]
+        for number, maker in enumerate(self._makers):
+            self.services.append(maker(self, kept[number] if number < len(kept) else None))
         self.settle()  # who comes to a host finds its drivers at work
 
     def _connect(self) -> None:
@@ -158,7 +162,7 @@ class World:
     def idle(self, left: float | None) -> None:
         """Lets the peers run, or time pass (up to `left` seconds) where they have nothing to do.
 
-        HostError when there is no limit, and nothing will ever happen.
+        HostAtRest when there is no limit, and nothing will ever happen.
         """
         if self.settle():
             return
@@ -169,7 +173,7 @@ class World:
         # What was due before now has had its turn, and did nothing with it.
         times = [at for at in times if at > self.now]
         if not times and left is None:
-            raise HostError("nothing more will ever happen on this simulated host")
+            raise HostAtRest("nothing more will ever happen on this simulated host")
         self.now = min(times, default=self.now)
         for domid, at in self._alarms.items():
             if at <= self.now:

@@ -364,3 +364,20 @@ def test_without_readline(fake: FakeStore) -> None:
     code = "import sys; sys.modules['readline'] = None; from xenvm.cli.store.lines import _readline; print(_readline())"
     done = subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, text=True, check=True)
     assert done.stdout == "None\n"
+
+
+def test_a_watch_lets_go_of_a_simulated_host_too(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
+    shell = terminal(NO_COLOR="1", XENVM_HOST=f"sim:{tmp_path}/world")
+    shell.until("/> ")
+    shell.type("watch -v /mine\n")
+    shell.until("/mine  (none)")
+    with open_world(f"{tmp_path}/world") as host:
+        host.store.write("/mine", "1")
+    shell.until('/mine = "1"')
+    shell.type("\x03")
+    shell.until("/> ")
+    with open_world(f"{tmp_path}/world", tell=pytest.fail) as host:
+        host.store.write("/mine", "2")
+    shell.type("read /mine\n")
+    shell.until("2\r\n")
+    assert shell.end() == 0

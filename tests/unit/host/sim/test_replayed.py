@@ -57,9 +57,9 @@ def test_a_real_recording_with_a_fault() -> None:
 
 
 def test_the_toolstack_asks_for_the_removal() -> None:
-    for name in NAMES:
-        closing = [step.who for step in steps(recorded(name)) if step.state == 5]
-        assert closing == [TOOLSTACK, TOOLSTACK, BACK]  # of the disk; of the vif; netback's own
+    closing = [[step.who for step in steps(recorded(name)) if step.state == 5] for name in NAMES]
+    # Of the disk; of the vif; netback's own, which was over before the look in one of them.
+    assert sorted(closing, key=len) == [[TOOLSTACK, TOOLSTACK], [TOOLSTACK, TOOLSTACK, BACK]]
 
 
 @pytest.mark.parametrize("prefix", ["queue-0/", ""])

@@ -1,24 +1,8 @@
-"""Rows that lie apart for the length of the table: `check`, `top`, `sim-kernel`, what xl tells of a host and changes of
-its cpupools, and xl itself."""
+"""Rows of what a host has and does for all guests: lists and logs, cpupools, and the schedulers' parameters."""
 
 from __future__ import annotations
 
 from xenvm.cli.table import JSON, Argument, Command, Option
-
-CHECK = Command(
-    "check",
-    "Look for mistakes in configurations, without any host.",
-    "check:check",
-    (
-        Option(("--strict",), "strict", "Warnings count as errors."),
-        Option(("--format",), "form", "text, json or sarif.", "FORMAT", "text"),
-        Option(("--json",), "as_json", "The same as --format json."),
-        Option(("--ignore",), "ignored", "Rules to leave out, with commas between.", "RULE,..."),
-        Option(("--no-files",), "no_files", "Do not look for the kernels, ramdisks and disks."),
-        Option(("--rules",), "list_rules", "List all rules."),
-    ),
-    (Argument("configs", "CONFIG...", required=False, many=True, complete="file"),),
-)
 
 _DOMAIN = Argument("domain", "DOMAIN", complete="domain")
 _POOL = Argument("pool", "CPUPOOL")
@@ -33,7 +17,7 @@ _WEIGHTS = (
 )
 _RATELIMIT = Option(("-r", "--ratelimit_us"), "ratelimit", "With -s: the rate limit, in microseconds.", "N")
 
-_POOLS = (
+POOLS = (
     Command(
         "cpupool-create",
         "Make a cpupool, as a configuration or KEY=VALUE say: name, sched, cpus.",
@@ -87,21 +71,6 @@ _POOLS = (
     ),
 )
 
-_UPDATE = Command(
-    "config-update",
-    "Replace the configuration from which a running guest is made again after a reboot.",
-    "update:update",
-    (
-        Option(("-f", "--defconfig"), "defconfig", "The configuration, where CONFIG is not given.", "FILE"),
-        Option(("-q", "--quiet"), "quiet", "Say nothing that is not an error."),
-    ),
-    (
-        _DOMAIN,
-        Argument("config", "[CONFIG]", required=False, complete="file"),
-        Argument("settings", "[KEY=VALUE]...", required=False, many=True),
-    ),
-)
-
 FACTS = (
     Command("vm-list", "List the uuids, domids and names of domains.", "facts:vm_list", (JSON,)),
     Command(
@@ -121,34 +90,4 @@ FACTS = (
     ),
     Command("dmesg", "Print Xen's own log.", "facts:dmesg", (Option(("-c", "--clear"), "clear", "Empty the log."),)),
     Command("debug-keys", "Send debug keys to Xen.", "facts:debug_keys", (), (Argument("keys", "KEYS"),)),
-    _UPDATE,
-    *_POOLS,
-)
-
-SIM_KERNEL = Command(
-    "sim-kernel",
-    "Write a file that simulated guests boot, for where no kernel is at hand.",
-    "sim_kernel:sim_kernel",
-    (),
-    (Argument("file", "FILE", complete="file"),),
-)
-
-XL = Command(
-    "xl",
-    "Do what xl does with this command line: names, options, columns and exit codes.",
-    "xl.shim:xl",
-    (),
-    (Argument("words", "SUBCOMMAND...", required=False, many=True),),
-    raw=True,
-)
-
-TOP = Command(
-    "top",
-    "Watch all domains and their devices, and act on them by keys.",
-    "top:top",
-    (
-        Option(("--once",), "once", "Print one look and end; so it is where there is no terminal."),
-        Option(("-d", "--delay"), "delay", "Seconds between looks at the CPU times.", "SECONDS", 2, True),
-        Option(("--json",), "as_json", "Print one look as JSON."),
-    ),
 )
