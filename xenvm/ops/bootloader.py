@@ -28,9 +28,9 @@ class Booted:
         self._choice = choice
         if choice.kernel is None:
             self.__exit__()
-            raise ImageError(disk.target, f"the bootloader {choice.program} found no kernel in it")
-        cmdline = spec.cmdline if choice.cmdline is None else choice.cmdline
-        return spec.replace(bootloader=None, kernel=choice.kernel, ramdisk=choice.ramdisk, cmdline=cmdline)
+            raise ImageError(disk.target, f"the bootloader {choice.program} found no kernel in it: {choice.words}")
+        # The bootloader was told the configuration's command line; what it leaves out is not there, as in libxl.
+        return spec.replace(bootloader=None, kernel=choice.kernel, ramdisk=choice.ramdisk, cmdline=choice.cmdline or "")
 
     def __exit__(self, *exc: object) -> None:
         if self._choice is not None:
@@ -42,6 +42,8 @@ class Booted:
             raise self._error("`bootloader' needs a disk to look into")
         if first.backend != "0" or first.script is not None:
             raise self._error(f"`bootloader' cannot look into {first.vdev}, which is no file or device of this host")
+        if first.format != "raw":
+            raise self._error(f"`bootloader' cannot look into {first.vdev}, which is {first.format} and not raw")
         return first
 
     def _images(self) -> list[str]:

@@ -207,8 +207,8 @@ if TYPE_CHECKING:
 
 
 _MODULES: Sequence[str] = (
-    *("block", "bridge", "console", "consolelog", "domids", "health", "leftovers", "locks", "p9daemon"),
-    *("processes", "scripts", "survey", "userdata", "vifscript", "watching"),
+    *("block", "bootloader", "bridge", "console", "consolelog", "domids", "health", "leftovers", "locks"),
+    *("p9daemon", "processes", "scripts", "survey", "userdata", "vifscript", "watching"),
 )
 
 
