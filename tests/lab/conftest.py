@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,19 +20,25 @@ SUITES = os.environ.get("XENVM_LAB_SUITES", "bookworm trixie").split()
 @pytest.fixture(scope="session", params=SUITES)
 def dom0(request: pytest.FixtureRequest) -> Iterator[Dom0]:
     """The dom0 of a booted lab; every test leaves it without guests."""
+    with booted(request.param) as host:
+        yield host
+
+
+@contextmanager
+def booted(suite: str, xen_args: str = "") -> Iterator[Dom0]:
+    """A lab for some tests alone, or the one that is up already while a test is being written."""
     if not os.environ.get("XENVM_LAB"):
         pytest.skip("the lab tier boots real Xen hosts, which takes minutes: set XENVM_LAB=1, or use `make test`")
     from xenvm import lab
 
-    if name := os.environ.get("XENVM_LAB_NAME"):  # one that is up already, while a test is being written
+    if name := os.environ.get("XENVM_LAB_NAME"):
         host = lab.find(name)
-        if host.suite != request.param:
+        if host.suite != suite:
             pytest.skip(f"the lab {name} is of {host.suite}")
         yield Dom0(host)
         return
-    # By default Xen on ARM lets no guest serve another.
-    options = lab.Options(memory=8192, xen_args="xsm=dummy")
-    with lab.up(f"test-{request.param}-{os.getpid()}", request.param, options) as host:
+    name = f"test-{suite}-{os.getpid()}{'-' if xen_args else ''}{xen_args.replace('=', '-')}"
+    with lab.up(name, suite, lab.Options(memory=8192, xen_args=xen_args)) as host:
         yield Dom0(host)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.conftest import SUITES, booted
 from tests.lab.dom0 import Dom0
 from tests.lab.test_hotplug import ask
 
@@ -13,6 +14,13 @@ DRIVER, CLIENT = "driver", "client"
 RAMDISK = "/root/driver.gz"
 DISK, VIF = f"/served.img,raw,xvda,rw,backend={DRIVER}", f"bridge=xenbr7,backend={DRIVER}"
 _START = 'printf "/driver\\n" >"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")"'
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def dom0(request: pytest.FixtureRequest) -> Iterator[Dom0]:
+    """A host of its own: by default Xen on ARM lets no guest serve another."""
+    with booted(request.param, "xsm=dummy") as host:
+        yield host
 
 
 @pytest.fixture(scope="module")
