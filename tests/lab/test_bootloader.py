@@ -95,7 +95,6 @@ def test_the_guest_boots_what_pygrub_finds_as_under_xl(images: Dom0, clean: Dom0
     assert "only a creation has the bootloader look for the kernel" in clean.fails("plan", path)
     clean.xl("create", path)
     theirs = command_line(clean, "grub")
-    clean.console("grub", "xenvm-guest: ready")
     clean.xl("destroy", "grub")
     clean.gone("grub")
     clean.forget_console("grub")
@@ -107,7 +106,6 @@ def test_the_guest_boots_what_pygrub_finds_as_under_xl(images: Dom0, clean: Dom0
     clean.forget_console("grub")
     clean.xenvm("reboot", "grub")
     assert command_line(clean, "grub") == theirs
-    clean.console("grub", "xenvm-guest: ready")
     clean.xenvm("destroy", "grub")
     assert leftovers(clean) == []
 
@@ -118,7 +116,6 @@ def test_a_partition_another_entry_a_path_and_a_user_without_rights(images: Dom0
     path = config(clean, "entry", PARTED, bootloader=pygrub, bootloader_args=["--entry=Second"], **settings)
     clean.xenvm("create", path)
     assert command_line(clean, "entry") == "console=hvc0 entry=second"
-    clean.console("entry", "xenvm-guest: ready")
     clean.xenvm("destroy", "entry")
     assert leftovers(clean) == []
 
@@ -133,7 +130,7 @@ def test_a_disk_without_a_menu(images: Dom0, clean: Dom0) -> None:
         for disk, settings in ((EMPTY, {"bootloader_restrict": 1, "bootloader_user": "nobody"}), (loop, {})):
             said = clean.fails("create", config(clean, "none", disk, **settings))
             assert f"{disk}: the bootloader /usr/lib/xen-4." in said
-            assert "RuntimeError: Unable to find partition containing kernel" in said
+            assert "Unable to find partition containing kernel" in said
     finally:
         clean.ok(["losetup", "-d", loop])
     assert leftovers(clean) == []

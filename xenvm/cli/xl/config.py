@@ -31,7 +31,9 @@ def update(call: Call) -> int:
     try:
         return _dry_run(files[0], settings) if call.dry else min(call.native([who, files[0], *settings]), FAILED)
     except ConfigError as error:
-        return tell(f"xl: {error}", _UNREADABLE if isinstance(error.__context__, OSError) else FAILED)
+        if isinstance(error.__context__, OSError):
+            return tell(f"Failed to read config file: {files[0]}: {error.__context__.strerror}", _UNREADABLE)
+        return tell(f"xl: {error}")
 
 
 def _dry_run(path: str, settings: list[str]) -> int:

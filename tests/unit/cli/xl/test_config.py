@@ -19,7 +19,7 @@ WARNING = (
         ("h {config}", 1, "h is an invalid domain identifier (rc=-6)\n"),
         ("g", 1, "Config file not specified\n"),
         ("g memory=64", 1, "Config file not specified\n"),
-        ("g /no/such", 253, "xl: /no/such: cannot read the configuration: No such file or directory\n"),
+        ("g /no/such", 253, "Failed to read config file: /no/such: No such file or directory\n"),
         ("0 {config}", 1, "xl: domain 0 is this host: the command is for guests\n"),
         ("g {config}", 0, ""),
         ("g -d -f {config} vcpus=2", 0, ""),
