@@ -25,7 +25,7 @@ def config(clean: Dom0) -> str:
 
 
 def end_daemon(dom0: Dom0) -> None:
-    """It takes its nodes away, unless it is dead: 4.20's dies of a device that goes while it sees it for the first time."""
+    """It takes its nodes away, unless it is dead: 4.20's dies of a device that goes while it first sees it."""
     dom0.run("pkill -HUP -x xen-9pfsd; while pgrep -x xen-9pfsd; do sleep 0.2; done", timeout=60)
     dom0.run(["xenstore-rm", HOME])
 
