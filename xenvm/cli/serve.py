@@ -8,8 +8,12 @@ from xenvm.cli.run import open_host
 
 
 def serve() -> None:
-    """Serves channels until a signal."""
+    """Serves channels and folders until a signal."""
     from xenvm.ops.serving import run
 
     with open_host() as host:
-        run(host, ready=lambda: print("xenvm: serving channels", file=sys.stderr, flush=True))
+
+        def say(text: str) -> None:
+            print(f"xenvm: {text}", file=sys.stderr, flush=True)
+
+        run(host, lambda: say("serving channels and shared folders"), say)

@@ -221,7 +221,7 @@ _DEVICES = (
     *_class("vsnd", "a sound card"),
 )
 
-_SERVE = Command("serve", "Serve the channels of this host's guests, until a signal.", "serve:serve")
+_SERVE = Command("serve", "Serve the channels and shared folders of this host's guests, until a signal.", "serve:serve")
 
 _LAB = Command(
     "lab",

@@ -29,7 +29,7 @@ class P9Spec(Value):
     security_model: str = "none"
     backend: str = "0"
     type: str = "qemu"
-    """Who serves it: qemu or xen_9pfsd."""
+    """Who serves it: qemu, which is xenvm's own server in domain 0, or xen_9pfsd."""
     max_space: int | None = None
     """MiB that may be used; this and the rest are xen_9pfsd's."""
     max_files: int | None = None

@@ -50,17 +50,21 @@ def check_folders(spec: GuestSpec) -> None:
 
 def folder_reason(p9: P9Spec) -> str:
     """Why a folder cannot be shared; empty: it can, as far as that can be told without the host."""
-    if p9.type == "qemu" and p9.backend == "0":
-        return "type=qemu, the default, needs QEMU, which xenvm does not start: give type=xen_9pfsd (Xen 4.19)"
-    if p9.type == "qemu":
+    if p9.type == "qemu" and p9.backend != "0":
         return ""  # What serves it in another domain has rules of its own.
+    server, models = _SERVERS[p9.type]
     if not p9.tag:
         return "it has no tag"
-    if p9.security_model != "none":
-        return f"security_model={p9.security_model} is not possible: xen-9pfsd has none only"
+    if p9.security_model not in models:
+        have = " and ".join(models)
+        return f"security_model={p9.security_model} is not possible: {server} has {have} only"
     if not p9.path.startswith("/") or p9.path.endswith("/") or "//" in p9.path:
-        return f"path={p9.path} is not possible: xen-9pfsd takes absolute paths only, not /, and no empty parts"
+        return f"path={p9.path} is not possible: {server} takes absolute paths only, not /, and no empty parts"
     return ""
+
+
+_SERVERS = {"qemu": ("xenvm's server", ("none", "passthrough")), "xen_9pfsd": ("xen-9pfsd", ("none",))}
+"""Who serves a folder of each type, and which security models it has."""
 
 
 def _wishes(spec: GuestSpec) -> Iterator[Wish]:

@@ -103,6 +103,8 @@ class BackDriver:
         self.kind = kind
         self.messages: list[str] = []
         """What went wrong with devices, oldest first, the last few."""
+        self.say: Callable[[str], object] = str
+        """Is told of the same at once."""
         self.store, self.side, self._make = store, side, make
         self._watcher = Watcher(store)
         self._bus = Bus(self._watcher, f"backend/{kind}", self._probe, self._report)
@@ -136,3 +138,4 @@ class BackDriver:
 
     def _report(self, message: str) -> None:
         self.messages = [*self.messages[-99:], message]
+        self.say(message)

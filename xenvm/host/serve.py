@@ -18,12 +18,17 @@ def serve(*drivers: BackDriver, ended: Callable[[], bool] = lambda: False) -> No
     """
     while not ended():
         poll = select.poll()
+        # Each has its turn: a guest that never stops sending stops nobody else's.
+        while sum(map(_step, drivers)):
+            pass
         for driver in drivers:
-            # Events can have come with the answer to a request, and then the descriptor tells of nothing.
-            while driver.step() or driver.store.has_events():
-                pass
             for descriptor in (driver.store.fileno(), driver.side.fileno()):
                 poll.register(descriptor, select.POLLIN)
             for descriptor, events in driver.descriptors().items():
                 poll.register(descriptor, events)
         poll.poll()
+
+
+def _step(driver: BackDriver) -> bool:
+    # Events can have come with the answer to a request, and then the descriptor tells of nothing.
+    return driver.step() or driver.store.has_events()

@@ -51,10 +51,10 @@ def attach_device(
 
 
 def _start_server(host: Host, device: Device) -> None:
-    """Shared folders of this host have a daemon of Xen's own."""
-    from xenvm.ops import folders
+    """Shared folders of this host are served by a process of ours, or by a daemon of Xen's."""
+    from xenvm.ops import folders, others
 
-    if folders.is_served(device):
+    if folders.is_served(device) or others.is_ours(device):
         folders.serve(host, device)
 
 

@@ -1,7 +1,8 @@
-"""Shared folders (9pfs) that Xen's own daemon serves: checked before anything is touched, and the daemon started.
+"""Shared folders (9pfs): checked before anything is touched, and who serves them started.
 
-One daemon serves the whole host, as libxl has it: it is started with the first guest that needs it, says in the store
-that it runs, and stays. It takes its nodes away when somebody ends it (SIGHUP); one that was killed does not.
+Those of type=qemu are served by a process of ours, see `serving`; those of type=xen_9pfsd by Xen's own daemon. One
+daemon serves the whole host, as libxl has it: it is started with the first guest that needs it, says in the store that
+it runs, and stays. It takes its nodes away when somebody ends it (SIGHUP); one that was killed does not.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from xenbus.request import Discard, Read, Write
 from xenvm.errors import DeviceError, HostError
 from xenvm.guest.classes import P9Spec
 from xenvm.guest.special import folder_reason
+from xenvm.ops import serving
+from xenvm.ops.others import is_ours
 from xenvm.ops.records import known
 from xenvm.types import DOM0
 
@@ -31,16 +34,18 @@ _LOOK_SECONDS = 0.2
 
 
 def check(host: Host, spec: GuestSpec) -> None:
-    """Refuses what this host's daemon could not serve: UnsupportedError without a daemon, DeviceError for a folder."""
-    own = [(number, p9) for number, p9 in enumerate(spec.p9s) if p9.type == "xen_9pfsd" and p9.backend == "0"]
-    if own:
+    """Refuses what could not be served here: UnsupportedError without Xen's daemon, DeviceError for a folder."""
+    own = [(number, p9) for number, p9 in enumerate(spec.p9s) if p9.backend == "0"]
+    if any(p9.type == "xen_9pfsd" for _number, p9 in own):
         host.plumbing.p9daemon.find(host.hyper.version.release)
     for number, p9 in own:
         _check(host, f"9pfs {number}", p9)
 
 
 def _check(host: Host, name: str, p9: P9Spec) -> None:
-    if reason := folder_reason(p9) or host.plumbing.p9daemon.check_folder(p9.path):
+    daemon = host.plumbing.p9daemon
+    find = daemon.check_folder if p9.type == "xen_9pfsd" else daemon.check_shared
+    if reason := folder_reason(p9) or find(p9.path):
         raise DeviceError(name, reason)
 
 
@@ -50,10 +55,15 @@ def is_served(device: Device) -> bool:
 
 
 def serve(host: Host, device: Device) -> None:
-    """Has the daemon run for a device of a running guest; DeviceError for one that it could not serve."""
-    back, front = dict(device.back), dict(device.front)
-    p9 = P9Spec(front.get("tag", ""), back.get("path", ""), back.get("security_model", ""), type="xen_9pfsd")
-    _check(host, device.kind, p9)
+    """Has who serves it run for a device of a running guest; DeviceError for one that could not be served."""
+    back, front, ours = dict(device.back), dict(device.front), is_ours(device)
+    who = "qemu" if ours else "xen_9pfsd"
+    _check(
+        host, device.kind, P9Spec(front.get("tag", ""), back.get("path", ""), back.get("security_model", ""), type=who)
+    )
+    if ours:
+        serving.start_if_missing(host)
+        return
     with host.plumbing.locks.host_lock():
         start_if_missing(host)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xenvm.host.open import Host
 
 
-SERVED = ("console",)
+SERVED = ("console", "9pfs")
 """Kinds of back ends that a process of ours serves."""
 
 
@@ -30,11 +30,16 @@ def other_devices(host: Host, domid: Domid, spec: GuestSpec) -> list[Device]:
 
         if any(map(folders.is_served, devices)):
             folders.start_if_missing(host)
-    if any((device.back_kind or device.kind) in SERVED and device.backend_domid == DOM0 for device in devices):
+    if any(map(is_ours, devices)):
         from xenvm.ops.serving import start_if_missing
 
         start_if_missing(host)
     return devices
+
+
+def is_ours(device: Device) -> bool:
+    """Whether a process of ours serves a device."""
+    return (device.back_kind or device.kind) in SERVED and device.backend_domid == DOM0
 
 
 def awaited(devices: Sequence[Device]) -> list[Device]:

@@ -30,6 +30,11 @@ def check_folder(path: str) -> str:
     return "" if os.path.isdir(above) else f"{path} cannot be shared: {above or path} is no folder"
 
 
+def check_shared(path: str) -> str:
+    """Why a server of ours could not share a folder, which it does not make; empty: it can."""
+    return "" if os.path.isdir(path) else f"{path} cannot be shared: there is no such folder"
+
+
 class Started:
     """The daemon's process."""
 
