@@ -108,7 +108,12 @@ def test_a_guest_without_folders_asks_for_nothing(live: PeerWorld, daemon: Daemo
 @pytest.mark.parametrize(
     ("p9", "why"),
     [
-        ("tag=t,path=/p,security_model=none", "type=qemu, the default, needs QEMU, which xenvm does not start"),
+        ("tag=t,path=p,security_model=none", "path=p is not possible: xenvm's server takes absolute paths only"),
+        ("tag=t,path=/,security_model=none", "path=/ is not possible"),
+        (
+            "tag=t,path=/p,security_model=mapped-xattr",
+            "security_model=mapped-xattr is not possible: xenvm's server has",
+        ),
         (f"{OURS},path=srv", "path=srv is not possible"),
         (f"{OURS},path=/", "path=/ is not possible"),
         (f"{OURS},path=/a//b", "path=/a//b is not possible"),
@@ -125,6 +130,15 @@ def test_a_file_is_no_folder(live: PeerWorld, daemon: Daemon, monkeypatch: pytes
     monkeypatch.setattr(daemon, "check_folder", lambda path: f"{path} is not one")
     with pytest.raises(DeviceError, match=r"9pfs 0.*/srv/shared is not one"):
         live.create(p9=[OURS])
+
+
+def test_a_folder_of_our_own_server(live: PeerWorld, daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "tag=share,path=/srv/shared,security_model=passthrough"
+    domid = live.create(p9=[own])
+    assert live.read(f"backend/9pfs/{domid}/0/state") == b"2" and not daemon.starts
+    monkeypatch.setattr(daemon, "check_shared", lambda path: f"{path} is not there")
+    with pytest.raises(DeviceError, match=r"9pfs 0.*/srv/shared is not there"):
+        live.create("other", p9=[own])
 
 
 def test_a_host_without_it_refuses_before_anything_is_touched(live: PeerWorld) -> None:
@@ -144,15 +158,17 @@ def test_attach(live: PeerWorld, daemon: Daemon) -> None:
 
         attach_device(live.host, info, "9pfs", make)  # type: ignore[arg-type]
 
-    with pytest.raises(DeviceError, match="nobody serves it"):
-        attach("9pfs", tag="t", path="/p", security_model="none")
+    attach("9pfs", tag="t", path="/p", security_model="none")
+    assert live.read("backend/9pfs/1/0/state") == b"2"
+    with pytest.raises(DeviceError, match="security_model=mapped is not possible"):
+        attach("9pfs", tag="t", path="/p", security_model="mapped")
     with pytest.raises(DeviceError, match="path= is not possible"):
         attach("xen_9pfs", tag="t", security_model="none")
     with pytest.raises(DeviceError, match="it has no tag"):
         attach("xen_9pfs", path="/p", security_model="none")
     assert not daemon.starts
     attach("xen_9pfs", tag="t", path="/p", security_model="none")
-    assert len(daemon.starts) == 1 and live.read("backend/xen_9pfs/1/0/state") == b"2"
+    assert len(daemon.starts) == 1 and live.read("backend/xen_9pfs/1/1/state") == b"2"
 
 
 def test_the_plan_shows_it(live: PeerWorld) -> None:

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from xenbus.devicebus import Bus
+    from xenvm.host.back import GuestBackend
     from xenvm.host.sim.world import World
     from xenvm.types import Domid
 
@@ -48,4 +50,17 @@ def net_back_ends(world: World, _state: Any) -> NetDriver:
     return driver
 
 
-SERVICES = (console_daemon, block_back_ends, net_back_ends)
+def folder_back_ends(world: World, _state: Any) -> BackDriver:
+    """The real server of shared folders; loaded with the first of them."""
+
+    def probe(bus: Bus, path: str) -> GuestBackend | None:
+        from xenvm.host.p9.back import FolderBack
+
+        return FolderBack.probe(bus, path)
+
+    driver = BackDriver("9pfs", world.peer_client(), world.back_side(), probe)
+    driver.trouble = world.faults.of("9pfs")
+    return driver
+
+
+SERVICES = (console_daemon, block_back_ends, net_back_ends, folder_back_ends)
