@@ -231,6 +231,10 @@ class Store(Operations):
         events = self.link.events
         return self.link.wait(lambda: bool(events), 0)
 
+    def has_arrived(self) -> bool:
+        """Whether an event was read already, with the answer to a request: the descriptor does not tell of it."""
+        return bool(self.link.events)
+
     def events(self, deadline: float | None = None) -> Iterator[tuple[str, str]]:
         """All events until the deadline."""
         while (event := self.next_event(deadline)) is not None:

@@ -75,6 +75,10 @@ class Bus:
         """Has a device served in the next step, as if the other end had sent an event."""
         self._kicked[end.path] = end
 
+    def has_kicked(self) -> bool:
+        """Whether somebody is to be served in the next step."""
+        return bool(self._kicked)
+
     def adopt(self, end: End) -> None:
         """Takes a device into service that has its driver already."""
         path = end.path

@@ -16,19 +16,32 @@ def serve(*drivers: BackDriver, ended: Callable[[], bool] = lambda: False) -> No
 
     Each has a connection to the store, and a side of the hypervisor, of its own.
     """
+    news: set[BackDriver] = set(drivers)
+    events: set[BackDriver] = set()
     while not ended():
-        poll = select.poll()
         # Each has its turn: a guest that never stops sending stops nobody else's.
-        while sum(map(_step, drivers)):
-            pass
         for driver in drivers:
-            for descriptor in (driver.store.fileno(), driver.side.fileno()):
-                poll.register(descriptor, select.POLLIN)
-            for descriptor, events in driver.descriptors().items():
-                poll.register(descriptor, events)
-        poll.poll()
+            # Events of the store can have come with the answer to a request: then the descriptor tells of nothing.
+            if driver in news or driver.store.has_arrived():
+                if not driver.step():
+                    news.discard(driver)
+            elif driver in events and not driver.serve_events():
+                events.discard(driver)
+        waiting = not (news or events or any(driver.store.has_arrived() for driver in drivers))
+        _wait(drivers, news, events, None if waiting else 0)
 
 
-def _step(driver: BackDriver) -> bool:
-    # Events can have come with the answer to a request, and then the descriptor tells of nothing.
-    return driver.step() or driver.store.has_events()
+def _wait(drivers: tuple[BackDriver, ...], news: set[BackDriver], events: set[BackDriver], timeout: int | None) -> None:
+    """Adds those drivers for which there are event channels' events, or any other news."""
+    poll = select.poll()
+    owners: dict[int, tuple[BackDriver, set[BackDriver]]] = {}
+    for driver in drivers:
+        ports = driver.side.fileno()
+        owners[ports] = driver, events
+        poll.register(ports, select.POLLIN)
+        for descriptor, wanted in (*driver.descriptors().items(), (driver.store.fileno(), select.POLLIN)):
+            owners[descriptor] = driver, news
+            poll.register(descriptor, wanted)
+    for descriptor, _events in poll.poll(timeout):
+        driver, found = owners[descriptor]
+        found.add(driver)

@@ -19,7 +19,7 @@ class Waiting:
     def fileno(self) -> int:
         return self.reader
 
-    def has_events(self) -> bool:
+    def has_arrived(self) -> bool:
         return False
 
     def close(self) -> None:
@@ -44,6 +44,8 @@ class Driver:
         if self.coming:
             os.write(getattr(self, self.coming.pop()).writer, b"!")
         return False
+
+    serve_events = step
 
     def descriptors(self) -> Mapping[int, int]:
         return {self.more.reader: select.POLLIN}
