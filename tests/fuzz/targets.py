@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from tests.fuzz import grammar, scratch, store
+from tests.fuzz import grammar, p9, scratch, store
 from tests.unit.guest.test_fdtblob import GOOD
 from xenbus import wire
 from xenbus.errors import InvalidValue, RingError
@@ -218,6 +218,7 @@ def _targets() -> dict[str, Target]:
             Target("packets-server", store.Served(), (), store.PACKETS, grammar.packets),
             Target("values", store.values, (InvalidValue,), store.VALUES, grammar.value),
             Target("rings", store.ring, (RingError,), store.RINGS, grammar.page),
+            Target("folders", p9.Served(), (), p9.MESSAGES, p9.messages),
             Target("journal", store.JournalFile(), (ServerError,), store.JOURNALS, store.journal),
         )
     }

@@ -28,7 +28,9 @@ OURS = "/srv/ours"
 MOUNT = "mkdir -p /a /b; mount -t 9p -o {0} share /a; mount -t 9p -o {0} more /b; cd /a; exec 3>>log".format(
     "trans=xen,version=9p2000.L"
 )
-WORK = "mkdir d; mv hello d/g; ln -s g d/l; chmod 640 d/g; seq 9 >d/n; rm d/n; head -c 300000 /dev/zero >/b/big"
+WORK = (
+    "mkdir d; mv hello d/g; ln -s g d/l; chmod 640 d/g; seq 9 >d/n; rm d/n; dd if=/dev/zero of=/b/big bs=60000 count=5"
+)
 SAY = "; ".join(
     (
         *("out=$(cat out 2>/dev/null || echo kept)", "fifo=$(mkfifo p 2>/dev/null || echo none)"),
