@@ -12,9 +12,10 @@ from xenvm.host.p9.tree import HELD_MAX
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Self
 
     from xenbus.client import Store
+    from xenbus.devicebus import Bus
     from xenvm.host.back import BackSide
 
 KIND = "9pfs"
@@ -35,6 +36,14 @@ class FolderBack(GuestBackend):
         self._ports: list[int] = []
         self._rings: list[FolderRing] = []
         self._server: Server | None = None
+
+    @classmethod
+    def probe(cls, bus: Bus, path: str) -> Self | None:
+        """A guest that has a QEMU, as xl starts one for its folders, is that one's."""
+        found = super().probe(bus, path)
+        if found and bus.watcher.store.read_or_none(f"device-model/{found.remote}/state") is not None:
+            return None
+        return found
 
     def offer(self) -> Mapping[str, object]:
         """Says what the rings can be like."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from errno import EBADF, EINVAL, EIO, EISDIR, EMFILE, EMSGSIZE, ENOENT, ENOTDIR, EOPNOTSUPP, EPERM
 from stat import S_IFDIR, S_IFLNK, S_IFMT, S_IFREG
+from struct import error as StructError
 from struct import pack
 
 from xenvm.host.p9 import files, wire
@@ -70,8 +71,8 @@ class Server:
             return found
         except OSError as error:
             return wire.refusal(request, error.errno or EIO)
-        except (ValueError, OverflowError):
-            return wire.refusal(request, EINVAL)  # numbers and text that no call of the system takes
+        except (ValueError, OverflowError, StructError):
+            return wire.refusal(request, EINVAL)  # numbers and text that no call of the system takes, or no answer
 
     def close(self) -> None:
         """Gives up all that is held."""

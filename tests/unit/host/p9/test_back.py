@@ -12,6 +12,7 @@ import pytest
 from tests.support.peerworld import PeerWorld
 from tests.unit.host.p9.client import Client, message
 from tests.unit.host.p9.front import Front
+from xenvm.errors import DeviceError
 from xenvm.guest.class_nodes import any_device
 from xenvm.host.p9.back import TURN, FolderDriver
 from xenvm.ops.attach_class import attach_device
@@ -98,6 +99,13 @@ def test_a_guest_reads_and_writes(talk: Talk) -> None:
     for _ in range(20):
         client("write", 2, 0, b"x" * 3000)
     assert (talk.top / "new").read_bytes() == b"x" * 3000
+
+
+def test_a_guest_of_qemu_is_left_to_it(talk: Talk) -> None:
+    talk.live.write(f"/local/domain/0/device-model/{talk.domid}/state", "running")
+    with pytest.raises(DeviceError, match="nobody serves it"):
+        talk.attach()
+    assert not talk.driver.devices
 
 
 def test_it_closes(talk: Talk) -> None:
