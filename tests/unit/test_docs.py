@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from xenvm.cli import run
-from xenvm.cli.table import COMMANDS, Command, find
+from xenvm.cli.rows import Command
+from xenvm.cli.table import COMMANDS, find
 
 TOP = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(TOP.glob("*.md")), *sorted((TOP / "docs").glob("*.md"))]

@@ -13,7 +13,8 @@ from click.shell_completion import BashComplete
 
 from xenvm.cli import app
 from xenvm.cli.fast import parse
-from xenvm.cli.table import COMMANDS, Command
+from xenvm.cli.rows import Command
+from xenvm.cli.table import COMMANDS
 
 TOP = Path(__file__).resolve().parents[2]
 MANUAL = runpy.run_path(str(TOP / "docs/make_manual.py"))

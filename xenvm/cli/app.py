@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+    from xenvm.cli.rows import Argument, Command, Option
+
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class TableGroup(click.Group):
     """A group made of rows; a unique prefix of a name will do, as with xl."""
 
-    def __init__(self, rows: tuple[table.Command, ...], **attributes: object) -> None:
+    def __init__(self, rows: tuple[Command, ...], **attributes: object) -> None:
         super().__init__(**attributes)  # type: ignore[arg-type]
         self.rows = rows
 
@@ -38,7 +40,7 @@ class TableGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def build(row: table.Command) -> click.Command:
+def build(row: Command) -> click.Command:
     """One row as a click command or group."""
     if row.commands:
         return _group(row)
@@ -52,7 +54,7 @@ def build(row: table.Command) -> click.Command:
     return click.Command(row.name, callback=call, params=params, help=row.summary, context_settings=settings)
 
 
-def _group(row: table.Command) -> click.Group:
+def _group(row: Command) -> click.Group:
     """A group; its name alone calls the row's function."""
 
     @click.pass_context
@@ -70,7 +72,7 @@ def _group(row: table.Command) -> click.Group:
     )
 
 
-def _option(option: table.Option) -> click.Option:
+def _option(option: Option) -> click.Option:
     if option.count:
         return click.Option([*option.flags, option.dest], count=True, help=option.help)
     if not option.metavar:
@@ -88,7 +90,7 @@ def _option(option: table.Option) -> click.Option:
     )
 
 
-def _argument(argument: table.Argument) -> click.Argument:
+def _argument(argument: Argument) -> click.Argument:
     kind = _KINDS.get(argument.complete, click.UNPROCESSED if argument.many else click.STRING)
     return click.Argument(
         [argument.dest],

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from xenvm.cli.table import Command
+    from xenvm.cli.rows import Command
     from xenvm.interop.libvirt import LibvirtHost
 
 _ANYWHERE = ("check", "convert", "dtb", "lab", "plan")

@@ -13,7 +13,7 @@ from tests.unit.cli.conftest import Xenvm
 from xenbus import errors as store
 from xenvm import errors
 from xenvm.cli import run
-from xenvm.cli.table import Command
+from xenvm.cli.rows import Command
 from xenvm.types import Domid
 
 CODES = [
