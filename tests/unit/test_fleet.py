@@ -57,7 +57,7 @@ def test_the_commands_of_a_unit_are_plain_ones(unit: Path) -> None:
 
 
 def _completed(words: list[str], incomplete: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("xenvm.cli.inspect.live_names", lambda: ["Domain-0", "web", "weather"])
+    monkeypatch.setattr("xenvm.cli.domains.live_names", lambda: ["Domain-0", "web", "weather"])
     shell = BashComplete(app.application(), {}, "xenvm", "_XENVM_COMPLETE")
     return [item.value for item in shell.get_completions(words, incomplete)]
 

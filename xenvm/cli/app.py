@@ -109,7 +109,7 @@ class DomainName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
-        from xenvm.cli.inspect import live_names
+        from xenvm.cli.domains import live_names
 
         names = [name for name in live_names() if name.startswith(incomplete)]
         return [click.shell_completion.CompletionItem(name) for name in names]
@@ -123,7 +123,7 @@ class ShimWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
-        from xenvm.cli.inspect import live_names
+        from xenvm.cli.domains import live_names
         from xenvm.cli.xl.shim import implemented
         from xenvm.cli.xl.table import ROWS
 

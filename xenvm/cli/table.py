@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xenvm.cli.rows import JSON, Argument, Command, Option
 from xenvm.cli.table_host import FACTS, HOST_WIDE, INFO, POOLS
-from xenvm.cli.table_tools import CHECK, GC, RECORD, REPLAY, SIM_KERNEL, TOP, UPDATE, XL
+from xenvm.cli.table_tools import CHECK, GC, RECORD, REPLAY, SIM_KERNEL, TOP, XL
 
 ABOUT = "A toolstack for Xen on ARM: a minimal device tree, our own hypercalls, everything else on xenbus."
 DEBUG = "Show where an error was raised."
@@ -53,6 +53,17 @@ _CREATE = Command(
     (_CONFIG, _SETTINGS),
 )
 
+_UPDATE = Command(
+    "config-update",
+    "Replace the configuration from which a running guest is made again after a reboot.",
+    "update:update",
+    (
+        Option(("-f", "--defconfig"), "defconfig", "The configuration, where CONFIG is not given.", "FILE"),
+        Option(("-q", "--quiet"), "quiet", "Say nothing that is not an error."),
+    ),
+    (_DOMAIN, _CONFIG, _SETTINGS),
+)
+
 _PLAN = Command(
     "plan",
     "Show all that creating a guest would do, and whether it could be done; do nothing.",
@@ -73,7 +84,7 @@ _PLAN = Command(
 _LIST = Command(
     "list",
     "List the domains of this host.",
-    "inspect:list_domains",
+    "domains:list_domains",
     (
         Option(("-l", "--long"), "long", "Print the configuration of each guest as libxl's JSON."),
         Option(("-v", "--verbose"), "verbose", "Show uuids, shutdown reasons and security labels."),
@@ -214,11 +225,11 @@ COMMANDS: tuple[Command, ...] = (
     _PLAN,
     _LIST,
     *FACTS,
-    UPDATE,
+    _UPDATE,
     *POOLS,
     *HOST_WIDE,
-    Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
-    Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
+    Command("domid", "Print the domid of a name.", "domains:domid", (), (_DOMAIN,)),
+    Command("domname", "Print the name of a domid.", "domains:domname", (), (_DOMAIN,)),
     INFO,
     _CONSOLE,
     TOP,
@@ -312,7 +323,7 @@ COMMANDS: tuple[Command, ...] = (
         "doctor:doctor",
         (Option(("--config",), "config", "Look also at what the guest of this configuration needs.", "FILE"), JSON),
     ),
-    Command("rename", "Give a domain another name.", "inspect:rename", (), (_DOMAIN, Argument("new_name", "NEW-NAME"))),
+    Command("rename", "Give a domain another name.", "domains:rename", (), (_DOMAIN, Argument("new_name", "NEW-NAME"))),
     CHECK,
     RECORD,
     REPLAY,

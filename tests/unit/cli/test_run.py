@@ -46,8 +46,8 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, result
             raise error
         return result
 
-    monkeypatch.setattr("xenvm.cli.inspect.domid", call)
-    return Command("test", "", "inspect:domid")
+    monkeypatch.setattr("xenvm.cli.domains.domid", call)
+    return Command("test", "", "domains:domid")
 
 
 @pytest.mark.parametrize(("error", "code", "text"), CODES, ids=lambda value: type(value).__name__)
