@@ -33,6 +33,11 @@ def test_the_readme_lists_all_commands() -> None:
     assert {command.name for command in COMMANDS} <= set(re.findall(r"`([a-z0-9-]+)", rows))
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    text = (TOP / "README.md").read_text()
+    assert [page.name for page in (TOP / "docs").glob("*.md") if f"(docs/{page.name}" not in text] == []
+
+
 @pytest.mark.parametrize("name", ["lab", "store"])
 def test_a_groups_page_lists_all_verbs_and_options(name: str) -> None:
     text = (TOP / f"docs/{name}.md").read_text()
