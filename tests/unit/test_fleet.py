@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import re
 import runpy
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -28,6 +30,17 @@ def test_the_manual_is_that_of_the_tables(name: str) -> None:
 
 def test_no_page_is_left_over() -> None:
     assert {path.name for path in (TOP / "man").iterdir()} == set(MANUAL["pages"]())
+
+
+def test_an_installation_has_all_pages_and_units() -> None:
+    """And its metadata names each Python that it may be installed for."""
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    pages = {f"man/{path.name}": f"share/man/man{path.suffix[1:]}/{path.name}" for path in (TOP / "man").iterdir()}
+    assert shared == {**pages, "systemd": "lib/systemd/system"}
+    oldest = re.fullmatch(r">=3\.(\d+)", project["project"]["requires-python"])
+    versions = re.findall(r"Python :: 3\.(\d+)", "\n".join(project["project"]["classifiers"]))
+    assert oldest is not None and oldest[1] == versions[0]
 
 
 def test_the_global_options_are_clicks() -> None:
