@@ -90,8 +90,7 @@ class Client:
         """Until the client has shown this."""
         while text not in self.shown:
             assert select.select([self._out], [], [], 20)[0], self.shown
-            assert (data := os.read(self._out, 1 << 16)), self.shown
-            self.shown += data
+            self.shown += os.read(self._out, 1 << 16)
 
     def end(self) -> str:
         """Why it has ended, by itself."""
