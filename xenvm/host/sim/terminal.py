@@ -34,6 +34,8 @@ _TICK = 0.05
 _QUIET = 6
 """So many ticks without a key, in a world at rest, make room for others: less would interrupt who types."""
 _CHUNK = 4096
+_PIECE = 256
+"""So much any terminal or pipe takes that takes something."""
 _TYPE_AHEAD = 1 << 16
 
 
@@ -80,38 +82,60 @@ class _Session:
     def __init__(self, world: World, turns: Turns | None, domid: Domid, stdin: int, stdout: int, escape: bytes) -> None:
         self._world, self._turns, self._domid = world, turns, domid
         self._stdin, self._stdout, self._escape = stdin, stdout, escape
-        self._ahead = b""
-        """What was typed while another process had the world."""
+        self._ahead = self._unshown = b""
+        """What was typed while another process had the world; what our output has not taken yet."""
         self._quiet = 0
 
     def run(self) -> str:
         """Why it ended."""
         while (console := _console(self._world, self._domid)) is not None:
             self._world.settle()
-            _show(self._stdout, console.read())
+            self._show(console)
             typed = self._typed()
             if typed is None:
-                if self._quiet >= _QUIET and self._world.at_rest() and (why := self._make_room(console)):
+                ready = self._quiet >= _QUIET and (self._unshown or self._world.at_rest())
+                if ready and (why := self._make_room(console)):
                     return why
                 continue
             head, found, _ = typed.partition(self._escape) if self._escape else (typed, b"", b"")
             console.type(head)
             self._world.settle()
-            _show(self._stdout, console.read())
-            if found:
-                return "escape"
-            if not typed:
-                return "closed"
+            if found or not typed:
+                self._leave(console.read())
+                return "escape" if found else "closed"
+        self._leave(b"")
         return "hangup"
 
+    def _show(self, console: GuestConsole) -> None:
+        """Shows what the output takes at once: who does not read must not stop the world."""
+        while self._unshown or (data := console.read()):
+            self._unshown = self._unshown or data
+            if not select.select([], [self._stdout], [], 0)[1]:
+                return
+            self._unshown = self._unshown[os.write(self._stdout, self._unshown[:_PIECE]) :]
+
+    def _leave(self, more: bytes) -> None:
+        """Shows what is left, however long that takes: others need not wait for it."""
+        bell = self._turns.let_go() if self._turns is not None else None
+        if bell is not None:
+            bell.__exit__()
+        rest = self._unshown + more
+        while rest:
+            rest = rest[os.write(self._stdout, rest) :]
+
     def _typed(self) -> bytes | None:
-        """What was typed, nothing at the end of the input, None if time has passed meanwhile."""
+        """What was typed, nothing at the end of the input; None if time has passed meanwhile, or output is taken."""
         self._quiet += 1
-        if self._ahead or _readable(self._stdin):
+        typed, self._ahead = self._ahead, b""
+        takers = [self._stdout] if self._unshown else []
+        readable, writable, _ = ([], [], []) if typed else select.select([self._stdin], takers, [], _TICK)
+        if readable:
+            typed = os.read(self._stdin, _CHUNK)
+        if typed or readable:
             self._quiet = 0
-            typed, self._ahead = self._ahead or os.read(self._stdin, _CHUNK), b""
             return typed
-        self._world.advance(_TICK)
+        if not writable:
+            self._world.advance(_TICK)
         return None
 
     def _make_room(self, console: GuestConsole) -> str:
@@ -123,14 +147,14 @@ class _Session:
             if self._turns is None or (bell := self._turns.let_go()) is None:
                 return ""
             with bell:
-                select.select([self._stdin, bell.fileno()], [], [])
+                select.select([self._stdin, bell.fileno()], [self._stdout] if self._unshown else [], [])
             while (world := self._turns.take_up()) is None:
                 if self._escapes():
                     return "escape"
             self._world = world
             if _console(world, self._domid) is None:
-                while data := os.read(log, _CHUNK):  # its last words
-                    _show(self._stdout, data)
+                while data := os.read(log, _CHUNK):
+                    self._unshown += data  # its last words
         finally:
             os.close(log)
         return ""
@@ -154,8 +178,3 @@ def _console(world: World, domid: Domid) -> GuestConsole | None:
         if isinstance(service, Consoled):
             return service.consoles.get(domid)
     return None
-
-
-def _show(stdout: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(stdout, data) :]

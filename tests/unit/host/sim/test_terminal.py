@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
@@ -70,9 +70,12 @@ def test_no_such_console(sim: SimWorld) -> None:
 class Client:
     """A client in a thread, at a terminal, on a host in a folder that lets others have it; `why` it has ended."""
 
-    def __init__(self, folder: Path, domid: Domid) -> None:
+    def __init__(self, folder: Path, domid: Domid, ahead: bytes = b"") -> None:
+        """`ahead` is in its output's pipe already."""
         self.theirs, self._ours = pty.openpty()
         self._out, self._into = os.pipe()
+        fcntl.fcntl(self._into, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(self._into, ahead)
         self.shown = b""
         self.why = ""
         self._folder, self._domid = folder, domid
@@ -103,10 +106,15 @@ class Client:
 
 
 @pytest.fixture
-def client(sim: SimWorld, tmp_path: Path) -> Iterator[Client]:
+def shared(sim: SimWorld, tmp_path: Path) -> tuple[Path, Domid]:
+    """The folder of a host, and a guest of it."""
     with open_world(str(tmp_path / "shared")) as host:
-        domid = create(host, sim.spec())
-    yield Client(tmp_path / "shared", domid)
+        return tmp_path / "shared", create(host, sim.spec())
+
+
+@pytest.fixture
+def client(shared: tuple[Path, Domid]) -> Client:
+    return Client(*shared)
 
 
 def other(client: Client, tmp_path: Path) -> SimHost:
@@ -146,3 +154,16 @@ def test_who_leaves_waits_for_nobody(client: Client, tmp_path: Path) -> None:
     with other(client, tmp_path):
         os.write(client.theirs, b"lost\x1d")
         assert client.end() == "escape"
+
+
+def test_output_that_nobody_reads_stops_nobody(shared: tuple[Path, Domid]) -> None:
+    client = Client(*shared, b"." * 4096)
+    with open_world(str(shared[0])):
+        pass  # whenever it comes, before the client or when that has let go
+    os.write(client.theirs, b"echo hello\r")
+    with open_world(str(shared[0])) as host:
+        host.store.write("/mine", "1")
+    client.wait_for(b"\r\nhello\r\n")
+    assert client.shown.startswith(b"." * 4096 + b"[    0.000000] Booting Linux")
+    os.write(client.theirs, b"\x1d")
+    assert client.end() == "escape"
