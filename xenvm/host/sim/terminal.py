@@ -33,6 +33,8 @@ _TICK = 0.05
 """Seconds after which the world is looked at, if nobody types."""
 _QUIET = 6
 """So many ticks without a key, in a world at rest, make room for others: less would interrupt who types."""
+_BUSY = 18
+"""So many, where the world is not at rest, make room for a moment: a second of others' time."""
 _CHUNK = 4096
 _PIECE = 256
 """So much any terminal or pipe takes that takes something."""
@@ -93,8 +95,7 @@ class _Session:
             self._show(console)
             typed = self._typed()
             if typed is None:
-                ready = self._quiet >= _QUIET and (self._unshown or self._world.at_rest())
-                if ready and (why := self._make_room(console)):
+                if self._quiet % _QUIET == 0 and (why := self._make_room(console)):
                     return why
                 continue
             head, found, _ = typed.partition(self._escape) if self._escape else (typed, b"", b"")
@@ -140,6 +141,9 @@ class _Session:
 
     def _make_room(self, console: GuestConsole) -> str:
         """Lets others have the world until one has changed it, or somebody types; why the session ends, if it does."""
+        pause = None if self._unshown or self._world.at_rest() else _TICK
+        if pause and self._quiet < _BUSY:
+            return ""
         self._quiet = 0
         log = os.open(f"/proc/self/fd/{console.log_fd}", os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -147,7 +151,7 @@ class _Session:
             if self._turns is None or (bell := self._turns.let_go()) is None:
                 return ""
             with bell:
-                select.select([self._stdin, bell.fileno()], [self._stdout] if self._unshown else [], [])
+                select.select([self._stdin, bell.fileno()], [self._stdout] if self._unshown else [], [], pause)
             while (world := self._turns.take_up()) is None:
                 if self._escapes():
                     return "escape"

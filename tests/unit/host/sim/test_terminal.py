@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.simworld import SimWorld
 from xenvm.errors import DeviceError
+from xenvm.host.sim import terminal
 from xenvm.host.sim.host import SimHost, open_world
 from xenvm.ops.create import create
 from xenvm.ops.destroy import destroy
@@ -165,5 +166,20 @@ def test_output_that_nobody_reads_stops_nobody(shared: tuple[Path, Domid]) -> No
         host.store.write("/mine", "1")
     client.wait_for(b"\r\nhello\r\n")
     assert client.shown.startswith(b"." * 4096 + b"[    0.000000] Booting Linux")
+    os.write(client.theirs, b"\x1d")
+    assert client.end() == "escape"
+
+
+def test_a_world_that_is_not_at_rest_is_shared_too(
+    sim: SimWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "_TICK", 0.002)
+    with open_world(str(tmp_path / "shared")) as host:
+        domid = create(host, sim.spec(extra="xenvm.behaviour=slow"))
+        assert not host.world.at_rest()
+    client = Client(tmp_path / "shared", domid)
+    for _turn in range(3):
+        with open_world(str(tmp_path / "shared")) as host:
+            assert not host.world.at_rest()
     os.write(client.theirs, b"\x1d")
     assert client.end() == "escape"
