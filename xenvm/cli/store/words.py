@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 _HERE = "store.words:"
 
 
+class Leave(Exception):
+    """The shell is to end."""
+
+
 def execute(session: Session, text: str) -> int | None:
-    """Does one line; raises InvalidValue if it is no command."""
+    """Does one line; raises InvalidValue if it is no command, Leave if it is the last one."""
     try:
         words = shlex.split(text)
     except ValueError as error:
         raise InvalidValue(f"{text[:80]!r} cannot be taken apart: {error}") from None
-    row = table.find(words[0], rows()) if words else None
+    row = table.find("exit" if words[:1] == ["quit"] else words[0], rows()) if words else None
     if row is None:
         raise InvalidValue(f"{words[0] if words else text!r} is no command: `help` lists them")
     values = _values(row, words[1:])
@@ -135,7 +139,6 @@ def help_(session: Session, command: str | None) -> None:
     if command is None:
         for row in rows():
             print(f"{row.name:<9} {row.summary}")
-        print("exit      Leave; an open transaction is dropped.")
         return
     found = table.find(command, rows())
     if found is None:
@@ -143,6 +146,11 @@ def help_(session: Session, command: str | None) -> None:
     print(f"{usage(found)}\n  {found.summary}")
     for option in found.options:
         print(f"  {', '.join(option.flags)} {option.metavar}".rstrip().ljust(22) + f"  {option.help}")
+
+
+def leave(session: Session) -> None:
+    """Ends the shell."""
+    raise Leave
 
 
 _MAYBE_PATH = table.Argument("path", "[PATH]", required=False)
@@ -163,4 +171,5 @@ _OWN = (
     table.Command(
         "help", "Show the commands, or one.", _HERE + "help_", (), (table.Argument("command", "[COMMAND]", False),)
     ),
+    table.Command("exit", "Leave; an open transaction is dropped.", _HERE + "leave"),
 )

@@ -41,6 +41,7 @@ def test_places(fake: FakeStore, script: Script) -> None:
     )
     assert (code, err) == (0, "")
     assert out.splitlines() == ["/", FRONT, "4", "guest", "51712", "/"]
+    assert script("help exit", "quit", "read /none")[:2] == (0, "exit\n  Leave; an open transaction is dropped.\n")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_places(fake: FakeStore, script: Script) -> None:
         ("undo", 1, "there is nothing to undo"),
         ("as guest", 1, "'guest' is not a domid"),
         ("help nothing", 1, "'nothing' is no command"),
+        ("exit 3", 1, "usage: exit"),
         ("control", 1, "usage: control WORD..."),
     ],
 )
