@@ -104,7 +104,11 @@ class Recorder:
 
         After an error it can be called again, see `resume`.
         """
-        self._why = self._run(until, done)
+        try:
+            self._why = self._run(until, done)
+        except XenbusError as error:
+            self._why = str(error)
+            raise
         return self._why
 
     def now(self) -> float:

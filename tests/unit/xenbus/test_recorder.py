@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.scriptedstore import ScriptedStore
 from xenbus import recorder as module
+from xenbus.errors import StoreClosed
 from xenbus.perm import parse_perms
 from xenbus.recorder import Recorder, of_domain
 from xenbus.recording import WATCHES, Header, Recording, Writer, load
@@ -319,3 +320,14 @@ def test_what_has_changed_until_it_goes_on_with_another_connection(world: Script
         ("write", "/a/d/state", 1),
         ("end", "", 1),
     ]
+
+
+def test_the_end_says_which_connection_was_lost(world: ScriptedStore) -> None:
+    text = io.StringIO()
+    recorder = Recorder(world.store, Writer(text, HEADER))
+    recorder.follow(["/a"])
+    world.actions = [lambda: next(iter(world.engine.connections)).end("for a test")]
+    with pytest.raises(StoreClosed):
+        recorder.run(None, lambda _burst: False)
+    recorder.close()
+    assert "is closed: the server ended it" in load(io.StringIO(text.getvalue())).events[-1].error

@@ -134,6 +134,15 @@ def test_why_a_guest_does_not_see(fake: FakeStore, script: Script) -> None:
     assert out[1].startswith("  Domain 5 may neither read nor write it")
 
 
+def test_a_socket_behind_the_name_alone(
+    fake: FakeStore, xenvm: Xenvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text('{"xenstore": 1, "nodes": [{"path": "/mine", "value": "1"}]}')
+    monkeypatch.setattr(sys, "stdin", io.StringIO("read /mine\n"))
+    assert xenvm("store", "--socket", str(tmp_path / "file")) == (0, "1\n", "")
+    assert xenvm("store", "--no-such")[0] == 2
+
+
 def test_help(fake: FakeStore, script: Script) -> None:
     out = script("help", "help ls")[1]
     for word in ("chmod", "begin", "undo", "explain", "ls [-f] [-p]", "--depth N"):
