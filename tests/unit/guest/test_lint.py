@@ -39,7 +39,7 @@ EXAMPLES: dict[str, tuple[list[str], list[str]]] = {
     "XV027": (["cpus=['0','1']"], ["vcpus=2;cpus=['0','1']", "vcpus=3;cpus=['0']"]),
     "XV030": (["disk=['/a,xvda,w']", "disk=['/a,qcow2,xvda']", "disk=['cdrom,vdev=hdc']"], ["disk=['/a,,xvda']"]),
     "XV031": (["vif=['bogus=1']", "vif=['mac=x']"], ["vif=['bridge=a']"]),
-    "XV032": (["channel=['name=a']", "vkb=['unique-id=x']", "p9=['x']", "p9=['tag=t,path=/x,security_model=none']",
+    "XV032": (["channel=['name=a']", "vkb=['unique-id=x']", "p9=['x']", "p9=['tag=t,path=/x,security_model=mapped']",
                "p9=['tag=t,path=x,security_model=none,type=xen_9pfsd']"], ["channel=['name=a,connection=pty']"]),
     "XV033": (["disk=['/a,,xvda','/b,,xvda']", "disk=['/a,,xvda','/b,,51712']"], ["disk=['/a,,xvda','/b,,xvdb']"]),
     "XV034": (["vif=['devid=1','']"], ["vif=['','']"]),
