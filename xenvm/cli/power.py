@@ -59,8 +59,9 @@ def _ask(command: str, doing: str, domain: str | None, every: bool, wait: int, f
 def suspend(domain: str) -> None:
     """Asks a guest to suspend, and waits for it."""
     from xenvm.ops import power
+    from xenvm.ops.signals import Endings
 
-    with open_host() as host:
+    with open_host() as host, Endings():
         power.suspend(host, names.find_guest(host, domain))
 
 
@@ -75,8 +76,9 @@ def resume(domain: str) -> None:
 def dump_core(domain: str, file: str | None) -> None:
     """Writes a core, to where those of guests that crash lie unless told otherwise."""
     from xenvm.ops import dump
+    from xenvm.ops.signals import Endings
 
-    with open_host() as host:
+    with open_host() as host, Endings():  # or the guest would stay paused
         info = names.find_guest(host, domain)
         name = names.names(host, [info.domid])[info.domid] or "domain"
         path = file or dump.usual_path(name, info.domid)

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 def set_target(host: Host, info: DomainInfo, target: KiB) -> None:
     """Asks a guest to grow or shrink to `target`; its balloon driver does it in its own time."""
     most = _numbers(host, info, "static-max")
-    if not 0 < target <= most:
-        raise DomainError(f"domain {info.domid} can have 1 to {most // 1024} MiB, not {target // 1024}")
+    if not 1024 <= target <= most:
+        asked = f"{target // 1024}" if target % 1024 == 0 else f"{target} KiB"
+        raise DomainError(f"domain {info.domid} can have 1 to {most // 1024} MiB, not {asked}")
     _check_free(host, info, target)
     _change(host, info, target, lambda tx: _target(tx, info, target))
     xlrecord.resize(host, info, "target_memkb", target)

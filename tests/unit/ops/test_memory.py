@@ -56,6 +56,13 @@ def test_a_target_that_it_cannot_have(world: FakeHost, info: DomainInfo, mib: in
     assert (limit(world), world.store.get(f"{HOME}/memory/target")) == (65 * MIB, b"65536")
 
 
+def test_a_target_of_next_to_nothing(world: FakeHost, info: DomainInfo) -> None:
+    """`mem-set GUEST 64k`, where MiB were meant, would have the balloon driver take all that the guest has."""
+    with pytest.raises(DomainError, match="domain 1 can have 1 to 128 MiB, not 64 KiB"):
+        set_target(world.host, info, KiB(64))
+    assert (limit(world), world.store.get(f"{HOME}/memory/target")) == (65 * MIB, b"65536")
+
+
 def test_a_target_that_the_host_does_not_have(world: FakeHost, info: DomainInfo) -> None:
     domain = world.hyper.all[Domid(1)]
     domain.frames = set(sorted(domain.frames)[: 64 * 256])
