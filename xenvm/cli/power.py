@@ -92,11 +92,11 @@ def _running_guests(host: Host) -> list[DomainInfo]:
 
 def destroy(domain: str, force: bool) -> int:
     """Ends one domain."""
-    from xenvm.ops.destroy import destroy as end
+    from xenvm.ops.destroy import end_for_good
 
     with open_host() as host:
         info = names.find_guest(host, domain)
-        troubles = end(host, info.domid, info.uuid)
+        troubles = end_for_good(host, info.domid, info.uuid)
         for trouble in troubles:
             print(f"xenvm: {trouble}", file=sys.stderr)
         if troubles:

@@ -70,7 +70,7 @@ def act(host: Host, info: DomainInfo, memo: Memo, say: Say) -> Domid | None:
 
 
 def resume(host: Host, restart: Restart, say: Say) -> Domid | None:
-    """Does what is left of a restart, however far it has come; the guest's new domid."""
+    """Does what is left of a restart, however far it has come; the guest's new domid, None if it was cancelled."""
     old, memo = restart.old, restart.memo
     try:
         found = host.hyper.domain(old.domid)
@@ -81,6 +81,9 @@ def resume(host: Host, restart: Restart, say: Say) -> Domid | None:
                 _destroy(host, old, say)
         successor = _successor(host, restart, say)
         if successor is None:
+            if restarts.is_cancelled(host, old.uuid):
+                say(f"{memo.spec.name} was destroyed meanwhile: it is not made again")
+                return None
             options = Options(hotplug_scripts=memo.hotplug_scripts, watch=memo.watch)
             successor = create(host, memo.spec, options)
     finally:
