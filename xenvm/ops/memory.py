@@ -41,6 +41,9 @@ def set_limit(host: Host, info: DomainInfo, limit: KiB) -> None:
         raise DomainError(
             f"domain {info.domid} cannot be limited to {limit // 1024} MiB: its target is {target // 1024} MiB"
         )
+    total = host.hyper.physinfo().total_pages * 4
+    if limit > total:  # A restart would make it anew with so much, and fail.
+        raise HostError(f"domain {info.domid} cannot have {limit // 1024} MiB: this host has {total // 1024} MiB")
     node = Write(f"/local/domain/{info.domid}/memory/static-max", str(limit))
     _change(host, info, limit, lambda _: [node])
     xlrecord.resize(host, info, "max_memkb", limit)

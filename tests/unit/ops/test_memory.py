@@ -80,6 +80,14 @@ def test_a_limit(world: FakeHost, info: DomainInfo) -> None:
         set_limit(world.host, info, KiB(63 * MIB))
 
 
+def test_a_limit_that_no_restart_could_have(world: FakeHost, info: DomainInfo) -> None:
+    """A guest that reboots is made anew with the limit: `mem-max GUEST 1t` would be its end."""
+    total = world.hyper.total_pages * 4
+    with pytest.raises(HostError, match=f"domain 1 cannot have {total // MIB + 1} MiB: this host has {total // MIB}"):
+        set_limit(world.host, info, KiB(total + MIB))
+    assert (limit(world), world.store.get(f"{HOME}/memory/static-max")) == (65 * MIB, b"131072")
+
+
 @pytest.mark.parametrize("change", [set_target, set_limit])
 def test_a_guest_that_has_gone_stays_gone(world: FakeHost, info: DomainInfo, change) -> None:  # type: ignore[no-untyped-def]
     world.store.drop(f"{HOME}/name")
