@@ -29,3 +29,5 @@ PAGE_SIZE = 1 << PAGE_SHIFT
 
 MIB = 1 << 20
 DOM0 = Domid(0)
+NAME_BYTES = 200
+"""The longest name of a guest: logs have it in the names of their files."""

@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
     from xenvm.cli.rows import Argument, Command, Option
 
-_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class TableGroup(click.Group):
     """A group made of rows; a unique prefix of a name will do, as with xl."""
 
-    def __init__(self, rows: tuple[Command, ...], **attributes: object) -> None:
+    def __init__(self, rows: tuple[Command, ...], alone: str = "", **attributes: object) -> None:
+        """`alone`: the row whose options may stand behind the group's name alone."""
         super().__init__(**attributes)  # type: ignore[arg-type]
-        self.rows = rows
+        self.rows, self.alone = rows, alone
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if self.alone and args and args[0].startswith("-") and args[0] not in _SETTINGS["help_option_names"]:
+            args.insert(0, self.alone)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [row.name for row in self.rows]
@@ -64,6 +70,7 @@ def _group(row: Command) -> click.Group:
 
     return TableGroup(
         row.commands,
+        next((each.name for each in row.commands if row.call and each.call == row.call), ""),
         name=row.name,
         help=row.summary,
         context_settings=_SETTINGS,

@@ -59,8 +59,9 @@ def _ask(command: str, doing: str, domain: str | None, every: bool, wait: int, f
 def suspend(domain: str) -> None:
     """Asks a guest to suspend, and waits for it."""
     from xenvm.ops import power
+    from xenvm.ops.signals import Endings
 
-    with open_host() as host:
+    with open_host() as host, Endings():
         power.suspend(host, names.find_guest(host, domain))
 
 
@@ -75,8 +76,9 @@ def resume(domain: str) -> None:
 def dump_core(domain: str, file: str | None) -> None:
     """Writes a core, to where those of guests that crash lie unless told otherwise."""
     from xenvm.ops import dump
+    from xenvm.ops.signals import Endings
 
-    with open_host() as host:
+    with open_host() as host, Endings():  # or the guest would stay paused
         info = names.find_guest(host, domain)
         name = names.names(host, [info.domid])[info.domid] or "domain"
         path = file or dump.usual_path(name, info.domid)
@@ -90,11 +92,11 @@ def _running_guests(host: Host) -> list[DomainInfo]:
 
 def destroy(domain: str, force: bool) -> int:
     """Ends one domain."""
-    from xenvm.ops.destroy import destroy as end
+    from xenvm.ops.destroy import end_for_good
 
     with open_host() as host:
         info = names.find_guest(host, domain)
-        troubles = end(host, info.domid, info.uuid)
+        troubles = end_for_good(host, info.domid, info.uuid)
         for trouble in troubles:
             print(f"xenvm: {trouble}", file=sys.stderr)
         if troubles:

@@ -8,6 +8,7 @@ from xenvm.guest.cfg import Config, ConfigErrors, Diagnostic, parse
 from xenvm.guest.convert import convert
 from xenvm.guest.settings import asks_for_nothing, find, suggest
 from xenvm.guest.spec import Affinity, GuestSpec
+from xenvm.types import NAME_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def _name(reader: Reader) -> str:
         reader.error("name", "`name' is missing: every guest needs one", rule="XV060")
     if "/" in name or any(ord(char) < 32 or ord(char) == 127 for char in name):
         reader.error("name", "`name' cannot hold a slash or a control character")
+    if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+        reader.error("name", f"`name' is longer than {NAME_BYTES} bytes: no log could have it in its name")
     if name.isascii() and name.isdigit():
         reader.warn("name", f"`name' {name} is a number, which commands will take for a domid", rule="XV061")
     return name

@@ -9,7 +9,7 @@ import time
 
 from xenbus.errors import XenbusError
 from xenbus.parse import parse_decimal
-from xenbus.request import Read, Write
+from xenbus.request import Discard, Read, Write
 from xenvm.errors import XenvmError
 from xenvm.guest.blueprint import random_uuid
 from xenvm.host.hyper import SHUTDOWN_REASONS
@@ -18,6 +18,7 @@ from xenvm.ops import restarts
 from xenvm.ops.actions import action_for
 from xenvm.ops.create import Options, create
 from xenvm.ops.destroy import destroy
+from xenvm.ops.names import names
 from xenvm.ops.records import known
 from xenvm.ops.restarts import Restart
 from xenvm.ops.signals import Shield
@@ -69,7 +70,7 @@ def act(host: Host, info: DomainInfo, memo: Memo, say: Say) -> Domid | None:
 
 
 def resume(host: Host, restart: Restart, say: Say) -> Domid | None:
-    """Does what is left of a restart, however far it has come; the guest's new domid."""
+    """Does what is left of a restart, however far it has come; the guest's new domid, None if it was cancelled."""
     old, memo = restart.old, restart.memo
     try:
         found = host.hyper.domain(old.domid)
@@ -80,6 +81,9 @@ def resume(host: Host, restart: Restart, say: Say) -> Domid | None:
                 _destroy(host, old, say)
         successor = _successor(host, restart, say)
         if successor is None:
+            if restarts.is_cancelled(host, old.uuid):
+                say(f"{memo.spec.name} was destroyed meanwhile: it is not made again")
+                return None
             options = Options(hotplug_scripts=memo.hotplug_scripts, watch=memo.watch)
             successor = create(host, memo.spec, options)
     finally:
@@ -127,14 +131,32 @@ def _keep_console(host: Host, info: DomainInfo, name: str) -> None:
         pass  # It is about a guest's last words: they keep nobody from acting.
 
 
+def _name_aside(host: Host, name: str) -> str:
+    """A name with the time; with a number too, if the guest went down before in this minute."""
+    aside = f"{name}-{time.strftime('%Y%m%dT%H%MZ', time.gmtime())}"
+    taken = set(names(host, [info.domid for info in host.hyper.domains()]).values())
+    number, free = 1, aside
+    while free in taken:
+        number += 1
+        free = f"{aside}-{number}"
+    return free
+
+
 def _set_aside(host: Host, info: DomainInfo, name: str) -> None:
     """Gives a dead domain another name and another /vm, so that its successor can have them; once."""
     home = f"/local/domain/{info.domid}"
     if host.store.read_or_none(f"{home}/name") != name.encode("utf-8", "surrogateescape"):
         return
-    aside, vm = f"{name}-{time.strftime('%Y%m%dT%H%MZ', time.gmtime())}", f"/vm/{random_uuid()}"
+    aside, vm = _name_aside(host, name), f"/vm/{random_uuid()}"
+    # The successor makes its own /vm anew; if there will be none, nobody else would remove what was the old one's.
     host.store.transact(
-        [Write(f"{home}/name", aside), Write(f"{vm}/name", aside), Write(f"{vm}/uuid", vm[4:]), Write(f"{home}/vm", vm)]
+        [
+            Discard(f"/vm/{info.uuid}"),
+            Write(f"{home}/name", aside),
+            Write(f"{vm}/name", aside),
+            Write(f"{vm}/uuid", vm[4:]),
+            Write(f"{home}/vm", vm),
+        ]
     )
     kept = memos.read(host, info.domid, info.uuid)
     if kept is not None:

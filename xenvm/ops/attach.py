@@ -154,9 +154,10 @@ class _Attachment:
 
 def device_nodes(tx: Transaction, device: Device, who: str = "") -> list[Request]:
     """All nodes of a device, unless the guest has gone or has such a device; `who` is not done with it by then."""
-    paths = f"/local/domain/{device.domid}/name", f"/libxl/{device.domid}/device", f"{device.record}/backend"
-    name, devices, record = map(known, tx.batch([Read(path) for path in paths]))
-    if name is None or devices is None:
+    # A guest that Xen itself started (dom0less) has no directory of devices before its first one.
+    paths = f"/local/domain/{device.domid}/name", f"/libxl/{device.domid}", f"{device.record}/backend"
+    name, records, record = map(known, tx.batch([Read(path) for path in paths]))
+    if name is None or records is None:
         raise NoSuchDomain(device.domid)
     if record is not None:
         raise DeviceError(f"{device.kind} {device.devid}", f"domain {device.domid} has this device already")

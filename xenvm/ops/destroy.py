@@ -41,6 +41,15 @@ _OWN_KINDS = {f"/local/domain/0/backend/{kind}" for kind in ("console", "vbd", "
 """Where this domain's back ends for guests are."""
 
 
+def end_for_good(host: Host, domid: Domid, uuid: str) -> list[str]:
+    """What a user asks for: `destroy`, and a guest that is just being made again is not."""
+    if uuid in host.plumbing.watching.notes():
+        from xenvm.ops import restarts
+
+        restarts.cancel(host, uuid)
+    return destroy(host, domid, uuid)
+
+
 def destroy(host: Host, domid: Domid, uuid: str) -> list[str]:
     """Ends a domain and removes all that belongs to it; returns sentences about what would not go."""
     troubles: list[str] = []

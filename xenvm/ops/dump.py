@@ -74,6 +74,7 @@ def _write(hyper: Hypervisor, info: DomainInfo, ranges: list[tuple[Gfn, int]], p
             os.close(fd)
             raise HostError(f"{path}: a core can only be written to a plain file")
         try:
+            os.fchmod(fd, 0o600)  # of a file that was there before, too
             frames = array("Q", _copy(hyper, info.domid, ranges, fd, core.pages_at))
             _put(fd, core.tail(frames.tobytes()), core.pages_at + len(frames) * PAGE_SIZE)
             _put(fd, core.head(len(frames)), 0)

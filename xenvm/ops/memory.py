@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 def set_target(host: Host, info: DomainInfo, target: KiB) -> None:
     """Asks a guest to grow or shrink to `target`; its balloon driver does it in its own time."""
     most = _numbers(host, info, "static-max")
-    if not 0 < target <= most:
-        raise DomainError(f"domain {info.domid} can have 1 to {most // 1024} MiB, not {target // 1024}")
+    if not 1024 <= target <= most:
+        asked = f"{target // 1024}" if target % 1024 == 0 else f"{target} KiB"
+        raise DomainError(f"domain {info.domid} can have 1 to {most // 1024} MiB, not {asked}")
     _check_free(host, info, target)
     _change(host, info, target, lambda tx: _target(tx, info, target))
     xlrecord.resize(host, info, "target_memkb", target)
@@ -40,6 +41,9 @@ def set_limit(host: Host, info: DomainInfo, limit: KiB) -> None:
         raise DomainError(
             f"domain {info.domid} cannot be limited to {limit // 1024} MiB: its target is {target // 1024} MiB"
         )
+    total = host.hyper.physinfo().total_pages * 4
+    if limit > total:  # A restart would make it anew with so much, and fail.
+        raise HostError(f"domain {info.domid} cannot have {limit // 1024} MiB: this host has {total // 1024} MiB")
     node = Write(f"/local/domain/{info.domid}/memory/static-max", str(limit))
     _change(host, info, limit, lambda _: [node])
     xlrecord.resize(host, info, "max_memkb", limit)

@@ -7,7 +7,7 @@ from xenbus.link import Marks
 from xenbus.request import Read, Watch
 from xenvm.errors import DomainError, DomainExists, NoSuchDomain
 from xenvm.ops.records import known
-from xenvm.types import DOM0, Domid
+from xenvm.types import DOM0, NAME_BYTES, Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from xenvm.host.open import Host
 
 _TOP = "/local/domain"
+_NO_DOMID = 0x7FF0
+"""The first of Xen's reserved numbers."""
 _DEPTH = 2
 """Down to /local/domain/N/name; what guests can write lies deeper."""
 
@@ -46,7 +48,8 @@ def listed(host: Host, who: str | None = None) -> tuple[list[DomainInfo], dict[D
 
         bridge(host, notes, found, known)
     if who is not None:
-        found = [info for info in found if (str(info.domid) == who if _is_domid(who) else known[info.domid] == who)][:1]
+        wanted = _domid(who) if _is_domid(who) else None
+        found = [info for info in found if (known[info.domid] == who if wanted is None else info.domid == wanted)][:1]
         if not found:
             raise NoSuchDomain(who)
     return found, known
@@ -56,10 +59,16 @@ def _is_domid(who: str) -> bool:
     return who.isascii() and who.isdecimal()
 
 
+def _domid(who: str) -> int:
+    """The number that digits are; one that no domain can have if there are too many of them."""
+    digits = who.lstrip("0")
+    return int(digits or "0") if len(digits) <= 5 else _NO_DOMID
+
+
 def find(host: Host, who: str) -> DomainInfo:
     """The domain that `who` means: all digits are a domid, everything else is a name, as with xl."""
     if _is_domid(who):
-        info = host.hyper.domain(Domid(int(who))) if int(who) < 0x7FF0 else None
+        info = host.hyper.domain(Domid(_domid(who))) if _domid(who) < _NO_DOMID else None
     else:
         known = {info.domid: info for info in host.hyper.domains()}
         named = (domid for domid, name in names(host, known).items() if name == who)
@@ -184,7 +193,8 @@ def rename(host: Host, who: str, new_name: str) -> None:
     check_name(new_name)
     with host.plumbing.locks.host_lock():
         info = find(host, who)
-        check_free(host, host.hyper.domains(), new_name, None)
+        # The name that it has already is free for it.
+        check_free(host, [other for other in host.hyper.domains() if other.domid != info.domid], new_name, None)
         host.store.retry(lambda tx: _rename(tx, info.domid, new_name))
 
 
@@ -205,3 +215,5 @@ def check_name(name: str) -> None:
         raise DomainError(f"{name!r} cannot name a domain: it would be taken for a domid")
     if any(ord(character) < 0x20 or character in "/\x7f" for character in name):
         raise DomainError(f"{name!r} cannot name a domain: it has a slash or a control character")
+    if len(name.encode("utf-8", "surrogateescape")) > NAME_BYTES:
+        raise DomainError(f"{name[:20]!r}... cannot name a domain: it is longer than {NAME_BYTES} bytes")

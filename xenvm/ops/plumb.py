@@ -72,6 +72,9 @@ class Plumbing:
         """Refuses disks, bridges and scripts that are not there; takes the lock of the block scripts."""
         for disk in self._own_disks:
             self._targets[disk.devid] = self._host.plumbing.block.resolve(disk.target, _mode(disk))
+        for nic in self._local_nics:
+            if nic.vifname:
+                bridge.check_vifname(nic.vifname, f"vif {nic.devid}")
         for nic in self._own_nics:
             self._host.plumbing.bridge.find_bridge(nic.bridge or "", f"vif {nic.devid}")
         for device in self._scripted(Domid(0)):

@@ -6,8 +6,10 @@ Protocol: Xen's docs/misc/xenstore-paths.pandoc, ``~/control/shutdown``.
 from __future__ import annotations
 
 from xenbus.errors import StoreTimeout
-from xenbus.request import Read, Resume, Write
+from xenbus.perm import Perm
+from xenbus.request import Read, Resume, SetPerms, Write
 from xenvm.errors import DomainError, UnsupportedError
+from xenvm.ops.signals import Shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,12 +42,12 @@ def request(host: Host, guests: Sequence[DomainInfo], command: str, *, seconds: 
     for info in guests:
         if info.shutdown or info.dying:
             raise DomainError(f"domain {info.domid} has already gone down")
-    paths = {f"/local/domain/{info.domid}/control/shutdown": info.domid for info in guests}
+    paths = {_request_path(info.domid): info.domid for info in guests}
 
     def deaf(values: Mapping[str, bytes | None]) -> list[Domid]:
         return [domid for path, domid in paths.items() if values[path] and not _is_down(host, domid)]
 
-    host.store.transact(lambda tx: _commands(tx, list(paths), command))
+    host.store.transact(lambda tx: _commands(tx, [info.domid for info in guests], command))
     with host.store.follow(list(paths)) as follower:
         try:
             follower.wait(lambda values: not deaf(values), host.store.clock() + seconds, f"the {command} to be taken")
@@ -55,10 +57,21 @@ def request(host: Host, guests: Sequence[DomainInfo], command: str, *, seconds: 
             raise
 
 
-def _commands(tx: Transaction, paths: list[str], command: str) -> list[Request]:
-    """Writes to those guests that are still there: nothing of one that has gone must come back."""
-    there = tx.batch([Read(path) for path in paths])
-    return [Write(path, command) for path, value in zip(paths, there, strict=True) if isinstance(value, bytes)]
+def _request_path(domid: Domid) -> str:
+    return f"/local/domain/{domid}/control/shutdown"
+
+
+def _commands(tx: Transaction, domids: list[Domid], command: str) -> list[Request]:
+    """Writes to those guests that are still there: nothing of one that has gone must come back. The node itself is the
+    guest's, which may have removed it; then it is made again, for the guest."""
+    reads = [Read(path) for domid in domids for path in (f"/local/domain/{domid}/name", _request_path(domid))]
+    found = tx.batch(reads)
+    requests: list[Request] = []
+    for domid, name, value in zip(domids, found[0::2], found[1::2], strict=True):
+        if isinstance(name, bytes):
+            requests.append(Write(_request_path(domid), command))
+            requests += [] if isinstance(value, bytes) else [SetPerms(_request_path(domid), [Perm(domid)])]
+    return requests
 
 
 def sysrq(host: Host, domid: Domid, key: str) -> None:
@@ -84,12 +97,13 @@ def trigger(host: Host, domid: Domid, name: str) -> None:
 
 
 def suspend(host: Host, info: DomainInfo, *, seconds: float = ACK_SECONDS) -> None:
-    """Asks a guest to suspend and waits until it has; a request that nobody takes is withdrawn."""
-    path = f"/local/domain/{info.domid}/control/shutdown"
+    """Asks a guest to suspend and waits until it has; a request that is not taken in time, or by ^C, is withdrawn."""
+    path = _request_path(info.domid)
     try:
         request(host, [info], "suspend", seconds=seconds)
-    except StoreTimeout:
-        host.store.transact(lambda tx: [Write(path, "")] if tx.read_or_none(path) == b"suspend" else [])
+    except (StoreTimeout, KeyboardInterrupt):
+        with Shield():
+            host.store.transact(lambda tx: [Write(path, "")] if tx.read_or_none(path) == b"suspend" else [])
         raise
     try:
         wait_down(host, [info.domid], seconds=seconds)

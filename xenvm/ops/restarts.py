@@ -38,6 +38,18 @@ def end(host: Host, uuid: str) -> None:
     host.plumbing.watching.forget(uuid)
 
 
+def cancel(host: Host, uuid: str) -> None:
+    """Somebody ends this guest: whoever is about to make it again leaves that."""
+    found = _parsed(host.plumbing.watching.notes().get(uuid, ""))
+    if found is not None and not found.aside:  # One that was set aside is not the guest that is to come.
+        end(host, uuid)
+
+
+def is_cancelled(host: Host, uuid: str) -> bool:
+    """Whether the note of a restart that we are busy with has gone."""
+    return uuid not in host.plumbing.watching.notes()
+
+
 def under_way(host: Host) -> list[Restart]:
     """All restarts that somebody is busy with, or was; a note that makes no sense is passed over."""
     return [found for text in host.plumbing.watching.notes().values() if (found := _parsed(text)) is not None]

@@ -46,10 +46,10 @@ def shut_down(host: Host, key: Key, seconds: float) -> None:
 
 def destroy(host: Host, key: Key) -> list[str]:
     """Ends it; sentences about what would not go."""
-    from xenvm.ops.destroy import destroy as end
+    from xenvm.ops.destroy import end_for_good
 
     info = present(host, key)
-    return end(host, info.domid, info.uuid)
+    return end_for_good(host, info.domid, info.uuid)
 
 
 def detach(host: Host, key: Key, record: Record, seconds: float) -> None:

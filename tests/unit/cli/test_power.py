@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,23 @@ def test_a_core(world: FakeHost, xenvm: Xenvm, tmp_path: Path) -> None:
     world.patch.setattr(dump.usual_path, "__defaults__", (str(tmp_path / "dump"),))
     code, _, err = xenvm("dump-core", "1")
     assert code == 0 and os.listdir(tmp_path / "dump")[0] in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_core_that_is_cut_short(world: FakeHost, xenvm: Xenvm, tmp_path: Path, number: int) -> None:
+    """By the end of a session, say: the guest goes on, and half a core is none."""
+    world.create(memory=4)
+    paused = []
+
+    def end(*_: object) -> object:
+        paused.append(world.hyper.all[Domid(1)].info.paused)
+        signal.raise_signal(number)
+        raise AssertionError
+
+    world.patch.setattr(world.hyper, "read_ram", end)
+    assert xenvm("dump-core", "g", str(tmp_path / "core"))[0] == run.INTERRUPTED
+    assert paused == [True] and not world.hyper.all[Domid(1)].info.paused
+    assert not (tmp_path / "core").exists()
 
 
 def test_suspend_and_resume(world: FakeHost, xenvm: Xenvm) -> None:

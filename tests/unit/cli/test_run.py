@@ -34,7 +34,7 @@ CODES = [
     (errors.NoSuchDevice("vbd xvdb", "domain 1 has no such device"), 9, "vbd xvdb: domain 1 has no such device"),
     (store.StoreClosed("/run/s", "the server ended it"), 1, "the connection to the store at /run/s is closed: "),
     (store.store_error("EACCES", "read", "/a"), 1, "the store refused read /a: permission denied (EACCES)"),
-    (OSError(errno.ENOSPC, "No space left on device", "/var/x"), 1, "[Errno 28] No space left on device: '/var/x'"),
+    (OSError(errno.ENOSPC, "No space left on device", "/var/x"), 1, "/var/x: No space left on device"),
 ]
 
 

@@ -35,6 +35,7 @@ def warnings(*lines: str) -> list[str]:
 ERRORS = [
     ("name=''", "f:3:6: `name' is missing: every guest needs one"),
     ("name='a/b'", "f:3:6: `name' cannot hold a slash or a control character"),
+    (f"name='{201 * 'n'}'", "f:3:6: `name' is longer than 200 bytes: no log could have it in its name"),
     ("name='a\\n'", "f:3:6: `name' cannot hold a slash or a control character"),
     ("name=['x']", "f:3:6: `name' is a list but must be a single value"),
     ("kernel=''", "f:3:8: `kernel' is missing: the path of the kernel image in the host"),

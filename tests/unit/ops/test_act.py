@@ -11,6 +11,7 @@ import pytest
 from tests.support.fakehost import UUID, FakeHost
 from xenvm.errors import DomainError
 from xenvm.ops import act, dump, memo
+from xenvm.ops.destroy import destroy
 from xenvm.types import Domid
 
 REBOOT, CRASH, SOFT_RESET = 1, 3, 5
@@ -95,3 +96,30 @@ def test_an_old_guest_is_set_aside_once(world: FakeHost) -> None:
     assert world.store.get("/local/domain/1/name") == name != b"g"
     kept = memo.read(world.host, Domid(1), UUID)
     assert kept is not None and kept.watch == "nobody"
+
+
+def test_two_old_guests_of_one_minute_have_two_names(world: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.strftime", lambda *_: "20260101T0000Z")
+    world.create(on_crash="rename-restart", disk=None)
+    for domid in (Domid(1), Domid(2)):
+        world.hyper.go_down(domid, CRASH)
+        info = world.hyper.all[domid].info
+        kept = memo.read(world.host, domid, UUID)
+        assert kept is not None and act.act(world.host, info, kept, lambda _: None) == domid + 1
+    found = [world.store.get(f"/local/domain/{domid}/name") for domid in (1, 2, 3)]
+    assert found == [b"g-20260101T0000Z", b"g-20260101T0000Z-2", b"g"]
+
+
+def test_a_successor_that_is_refused_leaves_nothing(world: FakeHost) -> None:
+    """The old guest keeps its disk, which the successor may not write as well."""
+    world.create(on_crash="rename-restart")
+    world.patch.setattr(act, "create", refused)
+    with pytest.raises(DomainError, match="refused"):
+        follow_up(world, CRASH)
+    world.hyper.all[Domid(1)].code = CRASH
+    destroy(world.host, Domid(1), UUID)
+    assert world.store.children("/vm") == []
+
+
+def refused(*_: object) -> Domid:
+    raise DomainError("refused")

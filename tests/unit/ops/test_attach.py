@@ -75,6 +75,14 @@ def test_a_disk(guest: FakeHost) -> None:
     assert guest.loops.files["/dev/loop1"] == str(guest.folder / "more.img")
 
 
+def test_a_guest_without_a_directory_of_devices(world: FakeHost) -> None:
+    """As one that Xen itself has started, which was given its first nodes by Xen's init-dom0less."""
+    world.create(disk=None, vif=None)
+    world.store.drop("/libxl/1/device")
+    disk(world)
+    assert world.store.children("/libxl/1/device") == ["vbd"]
+
+
 def test_the_nodes_are_those_of_a_creation(tmp_path: Path) -> None:
     """One way through the house: a device that came later differs in nothing."""
     dumps = []

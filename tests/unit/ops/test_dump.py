@@ -76,6 +76,13 @@ def test_where_no_core_can_be(sim: SimWorld, tmp_path: Path) -> None:
     assert not (tmp_path / "victim").exists() and os.path.exists("/dev/null")
 
 
+def test_a_file_that_was_there_is_for_its_owner_only_from_then_on(sim: SimWorld, tmp_path: Path) -> None:
+    (tmp_path / "core").touch(0o666)
+    (tmp_path / "core").chmod(0o666)
+    dump(sim.host, info(sim, sim.create(paused=True)), str(tmp_path / "core"))
+    assert (tmp_path / "core").stat().st_mode & 0o777 == 0o600
+
+
 def test_half_a_core_is_none(sim: SimWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     domid = sim.create(paused=True)
 

@@ -56,6 +56,13 @@ def test_a_target_that_it_cannot_have(world: FakeHost, info: DomainInfo, mib: in
     assert (limit(world), world.store.get(f"{HOME}/memory/target")) == (65 * MIB, b"65536")
 
 
+def test_a_target_of_next_to_nothing(world: FakeHost, info: DomainInfo) -> None:
+    """`mem-set GUEST 64k`, where MiB were meant, would have the balloon driver take all that the guest has."""
+    with pytest.raises(DomainError, match="domain 1 can have 1 to 128 MiB, not 64 KiB"):
+        set_target(world.host, info, KiB(64))
+    assert (limit(world), world.store.get(f"{HOME}/memory/target")) == (65 * MIB, b"65536")
+
+
 def test_a_target_that_the_host_does_not_have(world: FakeHost, info: DomainInfo) -> None:
     domain = world.hyper.all[Domid(1)]
     domain.frames = set(sorted(domain.frames)[: 64 * 256])
@@ -71,6 +78,14 @@ def test_a_limit(world: FakeHost, info: DomainInfo) -> None:
     assert limit(world) == 97 * MIB
     with pytest.raises(DomainError, match="cannot be limited to 63 MiB: its target is 64 MiB"):
         set_limit(world.host, info, KiB(63 * MIB))
+
+
+def test_a_limit_that_no_restart_could_have(world: FakeHost, info: DomainInfo) -> None:
+    """A guest that reboots is made anew with the limit: `mem-max GUEST 1t` would be its end."""
+    total = world.hyper.total_pages * 4
+    with pytest.raises(HostError, match=f"domain 1 cannot have {total // MIB + 1} MiB: this host has {total // MIB}"):
+        set_limit(world.host, info, KiB(total + MIB))
+    assert (limit(world), world.store.get(f"{HOME}/memory/static-max")) == (65 * MIB, b"131072")
 
 
 @pytest.mark.parametrize("change", [set_target, set_limit])

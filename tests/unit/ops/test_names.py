@@ -96,12 +96,30 @@ def test_rename(pair: FakeHost) -> None:
     assert pair.store.children("/vm") == [UUID, OTHER], "dom0 has no /vm"
 
 
-@pytest.mark.parametrize("name", ["", "12", "a/b", "a\nb", "\x7f", "tab\t"])
+@pytest.mark.parametrize("name", ["", "12", "a/b", "a\nb", "\x7f", "tab\t", 201 * "n"])
 def test_names_that_could_not_be_addressed(pair: FakeHost, name: str) -> None:
     before = pair.store.dump()
     with pytest.raises(DomainError, match="cannot name a domain"):
         names.rename(pair.host, "alpha", name)
     assert pair.store.dump() == before
+
+
+def test_rename_to_the_name_that_it_has(pair: FakeHost) -> None:
+    """As with xl, this is no conflict."""
+    names.rename(pair.host, "1", "alpha")
+    assert pair.store.get("/local/domain/1/name") == b"alpha"
+
+
+@pytest.mark.parametrize("who", ["1", "001"])
+def test_a_list_of_one(pair: FakeHost, who: str) -> None:
+    assert [info.domid for info in names.listed(pair.host, who)[0]] == [1]
+
+
+@pytest.mark.parametrize("who", ["9" * 5000, "2", "32752"])
+def test_a_list_of_nobody(world: FakeHost, who: str) -> None:
+    for look in (names.listed, names.find):
+        with pytest.raises(NoSuchDomain):
+            look(world.host, who)
 
 
 def test_rename_to_a_name_in_use(pair: FakeHost) -> None:

@@ -110,6 +110,14 @@ def test_a_configured_mtu_and_name(world: FakeHost) -> None:
     assert world.store.get("/local/domain/1/device/vif/0/mtu") == b"9000"
 
 
+@pytest.mark.parametrize("name", ["sixteen-letters-", "a/b", "a b", "."])
+def test_a_name_that_no_interface_can_have(world: FakeHost, name: str) -> None:
+    """Known before anything is touched."""
+    with pytest.raises(DeviceError, match=r"vif 0: vifname=.* cannot be the name") as caught:
+        world.create(vif=[f"mac={MAC},bridge=xenbr0,vifname={name}"])
+    assert not hasattr(caught.value, "__notes__") and sorted(world.hyper.all) == [0]
+
+
 def test_the_guest_learns_the_mtu_of_its_bridge(world: FakeHost) -> None:
     world.net.by_name["xenbr0"] = world.net.by_name["xenbr0"].replace(mtu=1400)
     world.create()

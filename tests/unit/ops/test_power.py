@@ -17,6 +17,7 @@ CONTROL = "/local/domain/1/control/shutdown"
 @pytest.fixture
 def guest(world: FakeHost) -> FakeHost:
     world.hyper.add(UUID)
+    world.store.put("/local/domain/1/name", "g")
     world.store.put(CONTROL)
     return world
 
@@ -50,6 +51,22 @@ def test_a_guest_that_vanishes(guest: FakeHost) -> None:
         CONTROL, lambda path, value: guest.hyper.all.pop(Domid(1), None) and guest.store.drop("/local/domain/1")
     )
     power.request(guest.host, [info(guest)], "poweroff")
+
+
+def test_a_guest_that_has_removed_the_node_is_asked_all_the_same(guest: FakeHost) -> None:
+    """It is its own; what is made anew is its own too, so that it can take the request."""
+    guest.store.drop(CONTROL)
+    seen = []
+
+    def kernel(path: str, value: bytes | None) -> None:
+        if value:
+            seen.append(value)
+            guest.store.put(path, "")
+
+    guest.store.on_write(CONTROL, kernel)
+    power.request(guest.host, [info(guest)], "poweroff")
+    assert seen == [b"poweroff"]
+    assert [str(perm) for perm in guest.host.store.get_perms(CONTROL)] == ["n1"]
 
 
 def suspending(world: FakeHost, code: int | None) -> None:
@@ -93,6 +110,17 @@ def test_a_suspend_that_nobody_takes_is_withdrawn(guest: FakeHost) -> None:
     assert guest.store.get(CONTROL) == b""
 
 
+def test_a_suspend_that_is_interrupted_is_withdrawn(guest: FakeHost) -> None:
+    def interrupt(*_: object) -> bool:
+        assert guest.store.get(CONTROL) == b"suspend"
+        raise KeyboardInterrupt
+
+    guest.patch.setattr(power, "_is_down", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        power.suspend(guest.host, info(guest))
+    assert guest.store.get(CONTROL) == b""
+
+
 def test_only_a_suspended_guest_can_be_resumed(guest: FakeHost) -> None:
     guest.hyper.go_down(Domid(1), 1)
     with pytest.raises(DomainError, match="domain 1 is not suspended"):
@@ -116,6 +144,7 @@ def test_a_guest_that_does_not_listen(guest: FakeHost) -> None:
 
 def test_all_guests_are_asked_before_any_is_waited_for(guest: FakeHost) -> None:
     guest.hyper.add("99999999-2222-3333-4444-555555555555")
+    guest.store.put("/local/domain/2/name", "h")
     guest.store.put("/local/domain/2/control/shutdown", "")
     guests = [found for found in guest.hyper.domains() if found.domid]
     with pytest.raises(StoreTimeout) as caught:

@@ -8,7 +8,7 @@ from tests.support.fakehost import UUID, FakeHost
 from xenvm.errors import NoSuchDomain
 from xenvm.host.plumbing.watching import Duty
 from xenvm.ops import act, memo, names, restarts
-from xenvm.ops.destroy import destroy
+from xenvm.ops.destroy import destroy, end_for_good
 from xenvm.ops.restarts import Restart
 from xenvm.types import Domid
 
@@ -47,6 +47,19 @@ def test_at_every_hypercall_of_a_restart(world: FakeHost) -> None:
         act.act(world.host, info, kept, lambda text: None)
     assert len(seen) >= 7 and all(found == ["g"] for found in seen), seen
     assert rows(world) == [(2, "g", False)]
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_a_guest_that_is_destroyed_meanwhile_does_not_come_back(world: FakeHost, aside: bool) -> None:
+    """One that was set aside is another than the one that is being made."""
+    world.create(disk=None)
+    restart, said = begun(world, aside), list[str]()
+    end_for_good(world.host, Domid(1), UUID)
+    successor = act.resume(world.host, restart, said.append)
+    assert successor == (2 if aside else None) and sorted(world.hyper.all)[1:] == ([2] if aside else [])
+    if not aside:
+        assert said == ["g was destroyed meanwhile: it is not made again"]
+    assert restarts.under_way(world.host) == []
 
 
 def test_as_the_domain_that_went_down(world: FakeHost) -> None:

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 _HERE = "store.words:"
 
 
+class Leave(Exception):
+    """The shell is to end."""
+
+
 def execute(session: Session, text: str) -> int | None:
-    """Does one line; raises InvalidValue if it is no command."""
+    """Does one line; raises InvalidValue if it is no command, Leave if it is the last one."""
     try:
         words = shlex.split(text)
     except ValueError as error:
         raise InvalidValue(f"{text[:80]!r} cannot be taken apart: {error}") from None
-    row = table.find(words[0], rows()) if words else None
+    row = table.find("exit" if words[:1] == ["quit"] else words[0], rows()) if words else None
     if row is None:
         raise InvalidValue(f"{words[0] if words else text!r} is no command: `help` lists them")
     values = _values(row, words[1:])
@@ -136,7 +140,6 @@ def help_(session: Session, command: str | None) -> None:
     if command is None:
         for row in rows():
             print(f"{row.name:<9} {row.summary}")
-        print("exit      Leave; an open transaction is dropped.")
         return
     found = table.find(command, rows())
     if found is None:
@@ -144,6 +147,11 @@ def help_(session: Session, command: str | None) -> None:
     print(f"{usage(found)}\n  {found.summary}")
     for option in found.options:
         print(f"  {', '.join(option.flags)} {option.metavar}".rstrip().ljust(22) + f"  {option.help}")
+
+
+def leave(session: Session) -> None:
+    """Ends the shell."""
+    raise Leave
 
 
 _MAYBE_PATH = Argument("path", "[PATH]", required=False)
@@ -162,4 +170,5 @@ _OWN = (
     ),
     Command("undo", "Take the last change of this session back.", _HERE + "undo"),
     Command("help", "Show the commands, or one.", _HERE + "help_", (), (Argument("command", "[COMMAND]", False),)),
+    Command("exit", "Leave; an open transaction is dropped.", _HERE + "leave"),
 )

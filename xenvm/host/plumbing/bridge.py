@@ -167,9 +167,14 @@ def _valid(name: str) -> bool:
     return 0 < len(raw) < _NAME_SIZE and name not in (".", "..") and not any(c in "/:\0" or c.isspace() for c in name)
 
 
-def _rename(net: Netlink, port: Link, name: str, device: str) -> None:
+def check_vifname(name: str, device: str) -> None:
+    """Refuses a name that Linux gives no interface; DeviceError names `device`."""
     if not _valid(name):
         raise DeviceError(device, f"vifname={name} cannot be the name of a network interface")
+
+
+def _rename(net: Netlink, port: Link, name: str, device: str) -> None:
+    check_vifname(name, device)
     try:
         net.set_name(port.index, name)
     except OSError as error:

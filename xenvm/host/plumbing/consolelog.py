@@ -12,6 +12,7 @@ import stat
 
 from xenbus.value import Value
 from xenvm.errors import DeviceError
+from xenvm.types import NAME_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def open_log(path: str) -> int:
 
 
 def _is_safe(name: str) -> bool:
-    return "/" not in name and "\0" not in name and 0 < len(name.encode("utf-8", "surrogateescape")) <= 200
+    return "/" not in name and "\0" not in name and 0 < len(name.encode("utf-8", "surrogateescape")) <= NAME_BYTES
 
 
 def _paths(name: str, folder: str) -> tuple[str, str]:
