@@ -60,6 +60,30 @@ def test_every_module_can_be_the_first_one() -> None:
     assert result.returncode == 0, result.stderr
 
 
+HEAVY = {
+    *("argparse", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib", "inspect", "json"),
+    *("logging", "pathlib", "platform", "random", "re", "selectors", "shutil", "socket", "string", "subprocess"),
+    *("tempfile", "textwrap", "threading", "typing", "uuid"),
+}
+"""What takes longer to import than a hypercall takes: functions that need it import it."""
+AT_LEISURE = (
+    "xenvm/lab/",
+    "xenvm/testing/",
+    "xenvm/cli/top_app.py",
+    "xenvm/cli/top_dialogs.py",
+    "xenvm/cli/top_worker.py",
+)
+"""What no short command on a real host loads."""
+
+
+def test_modules_start_light() -> None:
+    for path in PROJECT_FILES:
+        name = str(path.relative_to(TOP))
+        body = ast.parse(path.read_text()).body  # what is for type checkers only stands below an `if`
+        top = ast.Module([node for node in body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+        assert name.startswith(AT_LEISURE) or not imported(top) & HEAVY, name
+
+
 ROOMS = {
     "pyxs": ("xenbus/client.py",),
     "fdt": ("xenvm/guest/dtb.py",),
@@ -77,13 +101,13 @@ def test_foreign_libraries_have_their_rooms(library: str) -> None:
     for path in PROJECT_FILES:
         name = str(path.relative_to(TOP))
         if not name.startswith(ROOMS[library]):
-            assert library not in imported(path), f"{name} imports {library}"
+            assert library not in imported(ast.parse(path.read_text())), f"{name} imports {library}"
 
 
-def imported(path: Path) -> set[str]:
-    """Top-level names of all that a file imports, wherever in it."""
+def imported(tree: ast.Module) -> set[str]:
+    """Top-level names of all that a module imports, wherever in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from xenbus.errors import StoreError, XenbusError
@@ -98,6 +97,8 @@ def _show(session: Session, paths: list[str], values: bool, times: bool, as_json
     for path in paths:
         node = nodes.get(path)
         if as_json:
+            import json
+
             entry = {"path": path, "value": None} if node is None else formats.node_object(path, node)
             lines.append(json.dumps({"version": 1, "time": round(now, 6), **entry}))
         elif node is None:
