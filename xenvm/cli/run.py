@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from xenvm.cli.table import Command
+    from xenvm.cli.rows import Command
     from xenvm.host.open import Host
 
 OK, FAILED, USAGE, NO_DOMAIN, EXISTS, TIMEOUT, CONFIG, UNSUPPORTED, REFUSED, DEVICE = range(10)

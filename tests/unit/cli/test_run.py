@@ -13,7 +13,7 @@ from tests.unit.cli.conftest import Xenvm
 from xenbus import errors as store
 from xenvm import errors
 from xenvm.cli import run
-from xenvm.cli.table import Command
+from xenvm.cli.rows import Command
 from xenvm.types import Domid
 
 CODES = [
@@ -46,8 +46,8 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, result
             raise error
         return result
 
-    monkeypatch.setattr("xenvm.cli.inspect.domid", call)
-    return Command("test", "", "inspect:domid")
+    monkeypatch.setattr("xenvm.cli.domains.domid", call)
+    return Command("test", "", "domains:domid")
 
 
 @pytest.mark.parametrize(("error", "code", "text"), CODES, ids=lambda value: type(value).__name__)

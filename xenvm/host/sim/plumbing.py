@@ -327,6 +327,8 @@ class UserDatas:
 class Watching:
     """See xenvm.host.plumbing.watching: whoever has the world has all of it."""
 
+    SUPERVISOR = 0
+
     def __init__(self) -> None:
         self._notes: dict[str, str] = {}
 
