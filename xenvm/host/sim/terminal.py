@@ -142,13 +142,13 @@ class _Session:
     def _make_room(self, console: GuestConsole) -> str:
         """Lets others have the world until one has changed it, or somebody types; why the session ends, if it does."""
         pause = None if self._unshown or self._world.at_rest() else _TICK
-        if pause and self._quiet < _BUSY:
+        if self._turns is None or (pause and self._quiet < _BUSY):
             return ""
         self._quiet = 0
         log = os.open(f"/proc/self/fd/{console.log_fd}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.lseek(log, 0, os.SEEK_END)
-            if self._turns is None or (bell := self._turns.let_go()) is None:
+            os.lseek(log, max(0, os.fstat(log).st_size - len(console.unread)), os.SEEK_SET)
+            if (bell := self._turns.let_go()) is None:
                 return ""
             with bell:
                 select.select([self._stdin, bell.fileno()], [self._stdout] if self._unshown else [], [], pause)
