@@ -13,7 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from xenvm import __version__
-from xenvm.cli.table import COMMANDS, Command, Option
+from xenvm.cli.rows import Command, Option
+from xenvm.cli.table import COMMANDS
 from xenvm.guest.settings import documentation, find
 
 TOP = Path(__file__).resolve().parents[1]

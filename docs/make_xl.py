@@ -74,9 +74,14 @@ def _options(row: Row) -> str:
 
 
 def _differences(row: Row) -> str:
-    refused, ignored = (", ".join(f"`-{letter}`" for letter in letters) for letters in (row.refused, row.ignored))
-    parts = [f"{refused} is refused: {row.reason}." if refused else ""]
-    return " ".join(filter(None, [*parts, f"{ignored} changes nothing." if ignored else "", row.difference]))
+    refused = _flags(row.refused, f"is refused: {row.reason}.", f"are refused: {row.reason}.")
+    ignored = _flags(row.ignored, "changes nothing.", "change nothing.")
+    return " ".join(filter(None, [refused, ignored, row.difference]))
+
+
+def _flags(letters: str, one: str, many: str) -> str:
+    """The options with what is said of one, or of many; empty if there are none."""
+    return f"{', '.join(f'`-{letter}`' for letter in letters)} {many if len(letters) > 1 else one}" if letters else ""
 
 
 def _refused() -> dict[str, list[str]]:

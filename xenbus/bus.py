@@ -49,11 +49,6 @@ def is_ready(untrusted: bytes | str | None) -> bool:
     return parse_state(untrusted) in _ALIVE
 
 
-def is_connected(untrusted: bytes | str | None) -> bool:
-    """Whether an end is in service."""
-    return parse_state(untrusted) in (CONNECTED, RECONFIGURING, RECONFIGURED)
-
-
 def is_closing(untrusted: bytes | str | None) -> bool:
     """Whether an end closes or has closed; one that is gone counts."""
     return parse_state(untrusted) in (CLOSING, CLOSED, UNKNOWN)

@@ -76,6 +76,10 @@ class ByteReader(_ByteRing):
 class ByteWriter(_ByteRing):
     """The end that puts bytes in."""
 
+    def room(self) -> int:
+        """How many bytes fit in now. RingError."""
+        return self.size - self._used(self._cons[0], self._prod[0])
+
     def write(self, data: bytes | memoryview) -> int:
         """Puts in what fits; how many bytes that were. RingError."""
         prod = self._prod[0]

@@ -22,7 +22,6 @@ OKAY, ERROR, DROPPED, NULL = 0, -1, -2, 1
 """Statuses of responses; NULL answers a slot that was no request but more of one."""
 
 _PAGE_SIZE = 4096
-_EXTRA_MORE = 1
 _TX = Struct("<IHHHH")
 _TX_RESPONSE = Struct("<Hh")
 _RX = Struct("<HxxI")
@@ -99,11 +98,6 @@ def parse_rx_response(untrusted: bytes) -> RxResponse:
     if response.status > 0 and response.offset + response.status > _PAGE_SIZE:
         raise RingError(f"a received frame of {response.status} bytes at {response.offset} leaves its page")
     return response
-
-
-def has_more_extras(untrusted: bytes) -> bool:
-    """Whether another slot of extra information follows this one (netif_extra_info's flags)."""
-    return bool(untrusted[1] & _EXTRA_MORE)
 
 
 def frame_pieces(requests: list[TxRequest]) -> list[TxRequest]:

@@ -47,7 +47,7 @@ class Recorder:
     """Follows some tops of a store and writes what `wanted` says is of interest; for one thread."""
 
     def __init__(self, store: Store, writer: Writer, wanted: Callable[[str], bool] = lambda _path: True) -> None:
-        self._store, self._writer, self._wanted = store, writer, wanted
+        self.store, self._writer, self._wanted = store, writer, wanted
         self._start = store.clock()
         self._nodes: dict[str, Known] = {}
         self._children: dict[str, dict[str, None]] = {}
@@ -61,7 +61,9 @@ class Recorder:
         self._early: list[str] = []
         """Paths of events before that."""
         self._late: dict[str, int] = {}
-        """Those of them that are looked at first, with their numbers."""
+        """What is looked at first, with the numbers of events."""
+        self._why = "it was interrupted"
+        """Why it ends."""
 
     @property
     def full(self) -> bool:
@@ -76,8 +78,7 @@ class Recorder:
         # Not what is below another one: each of its events would come twice.
         inner = {top for top in tops if any(is_under(top, other) and top != other for other in tops)}
         self._tops = [top for top in dict.fromkeys(tops) if top not in inner]
-        self._greetings.update(self._tops)
-        self._store.batch_checked([Watch(top, _TOKEN + top) for top in self._tops])
+        self._watch()
         for top in self._tops:
             self._look_first(top)
         self._catch_up()
@@ -85,36 +86,51 @@ class Recorder:
         for path, node in self._nodes.items():
             self._put(Event(now, HAVE, path, node.value, node.perms))
 
+    def resume(self, store: Store) -> None:
+        """Goes on with another connection: what is different from what was known is looked at first."""
+        self.store = store
+        self._watch()
+        there: dict[str, Known] = {}
+        for top in self._tops:
+            there.update(self._found(top))
+        gone = self._nodes.keys() - there.keys()
+        tops = [path for path in self._nodes if path in gone and parent(path) not in gone]
+        changed = [path for path, node in there.items() if node != self._nodes.get(path)]
+        # The first event of each watch is the one for its path.
+        self._late = {path: int(path not in self._tops) for path in (*tops, *changed)}
+
     def run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
         """Records until the time `until` of the store's clock, or until `done`, told of each burst; says why it ended.
 
-        Whatever ends it, the recording has its last line.
+        After an error it can be called again, see `resume`.
         """
-        why = "it was interrupted"
         try:
-            why = self._run(until, done)
-        finally:
-            self._announced.release(self.now())
-            self._put(Event(self.now(), END, error=why))
-            self._writer.flush()
-        return why
+            self._why = self._run(until, done)
+        except XenbusError as error:
+            self._why = str(error)
+            raise
+        return self._why
 
     def now(self) -> float:
         """Seconds since the beginning."""
-        return max(0.0, self._store.clock() - self._start)
+        return max(0.0, self.store.clock() - self._start)
 
     def close(self) -> None:
-        """Ends the watches."""
+        """Writes the last line, and ends the watches."""
+        self._announced.release(self.now())
+        self._put(Event(self.now(), END, error=self._why))
+        self._begun = False
+        self._writer.flush()
         tops, self._tops = self._tops, []
         try:
-            self._store.post([Unwatch(top, _TOKEN + top) for top in tops])
+            self.store.post([Unwatch(top, _TOKEN + top) for top in tops])
         except XenbusError:
             pass  # A connection that is gone has no watches.
 
     def _run(self, until: float | None, done: Callable[[list[str]], bool]) -> str:
         gone = done(self._early)
         while not self.full and not gone:
-            burst = {} if until is not None and self._store.clock() >= until else self._burst(until)
+            burst = {} if until is not None and self.store.clock() >= until else self._burst(until)
             if not burst:
                 return "the time is up"
             self._take(burst)
@@ -129,32 +145,44 @@ class Recorder:
         ours = [path for path in burst if self._is_ours(path)]
         self._look(sorted(ours, key=lambda path: path.endswith(ANNOUNCING)), burst)
         self._announced.end_look(self.now(), len(burst) < BURST_MAX)
-        if not self._store.has_events():
+        if not self.store.has_events():
             self._announced.release(self.now())
         self._writer.flush()
 
     def _burst(self, until: float | None) -> dict[str, int]:
         """Paths of events that have come, in the order of their last ones, with their numbers; empty at `until`."""
         counts, self._late = self._late, {}
-        event = self._store.next_event(0 if counts else until)
+        event = self.store.next_event(0 if counts else until)
         while event is not None:
             counts[event[0]] = counts.pop(event[0], 0) + 1
-            event = self._store.next_event(0) if len(counts) < BURST_MAX else None
+            event = self.store.next_event(0) if len(counts) < BURST_MAX else None
         return counts
 
     def _is_ours(self, path: str) -> bool:
         return not path.startswith("@") and self._wanted(path)
 
+    def _watch(self) -> None:
+        self._greetings.update(self._tops)
+        self.store.batch_checked([Watch(top, _TOKEN + top) for top in self._tops])
+
     def _look_first(self, top: str) -> None:
+        for path, node in self._found(top).items():
+            if path not in self._nodes:
+                self._keep(path, node)
+
+    def _found(self, top: str) -> dict[str, Known]:
+        """What there is of interest; nothing while the top itself is missing."""
         if top.startswith("@"):
-            return
+            return {}
         try:
-            found = walk(self._store, top, perms=True)
+            found = walk(self.store, top, perms=True)
         except StoreError:
-            return  # It is not there yet.
-        for path, node in found.items():
-            if node.value is not None and path not in self._nodes and self._wanted(path):
-                self._keep(path, Known(node.value, node.perms))
+            return {}
+        return {
+            path: Known(node.value, node.perms)
+            for path, node in found.items()
+            if node.value is not None and self._wanted(path)
+        }
 
     def _catch_up(self) -> None:
         """Looks again at what has changed during the first look, but for what announces: that is left for the next."""
@@ -172,7 +200,7 @@ class Recorder:
     def _look(self, paths: list[str], counts: dict[str, int]) -> None:
         """Reads nodes with one write, and records how they differ from what was known."""
         requests = [request for path in paths for request in (Read(path), GetPerms(path), List(path))]
-        replies = self._store.batch(requests)
+        replies = self.store.batch(requests)
         now = self.now()
         for index, path in enumerate(paths):
             value, perms, names = replies[3 * index : 3 * index + 3]

@@ -6,13 +6,15 @@
     ├── ConfigError          the configuration: file, line, column
     ├── ImageError           a kernel, ramdisk or device tree file: path
     ├── HostError            this machine cannot do it: not dom0, not root, an unknown Xen, no bridge
+    │   ├── HostAtRest           a simulated host on which nothing more will happen
     │   └── UnsupportedError     an option that this Xen or this guest lacks
     ├── HypercallError       the hypervisor refused: operation, domid, errno
     ├── DomainError          a domain is not what the command needs
     │   ├── NoSuchDomain
-    │   ├── NoSuchPool
+    │   ├── NoSuchPool           ... or a cpupool
     │   └── DomainExists
     ├── DeviceError          a device or its back end: the device's name
+    │   └── NoSuchDevice
     └── WaitTimeout          a state did not come in time
 
 The library raises, never prints and never exits; :mod:`xenvm.cli` maps the types to exit codes in one place.

@@ -153,7 +153,6 @@ def _bytes(page: memoryview) -> None:
 def _messages(slot: bytes) -> None:
     """Each kind of request and response, out of the same bytes."""
     blkif.request_id(slot)
-    netif.has_more_extras(slot)
     for read in (blkif.parse_request, blkif.parse_response, netif.parse_rx_request, netif.parse_rx_response):
         try:
             read(slot)

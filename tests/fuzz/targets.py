@@ -19,7 +19,7 @@ from xenvm.guest.cpus import parse_affinity, parse_cpus
 from xenvm.guest.disk import parse_disk, vdev_to_devid
 from xenvm.guest.image import Kernel, open_kernel
 from xenvm.guest.libxl_json import record as libxl_record
-from xenvm.guest.load import check_text, load_text
+from xenvm.guest.load import examine, load_text
 from xenvm.guest.numerals import integer, memory_size
 from xenvm.guest.vif import parse_rate, parse_vif
 from xenvm.host.hyper import VcpuContext
@@ -51,13 +51,11 @@ class Target:
 
 def config(data: bytes) -> None:
     """A guest, or errors with their places; both ways of asking agree."""
-    found = check_text(data, "f")
+    found = examine(data, "f")[1]
     try:
         spec, warnings = load_text(data, "f")
     except ConfigError as error:
-        assert str(error) and any(each.severity == "error" for each in found), (
-            "load_text refuses what check_text accepts"
-        )
+        assert str(error) and any(each.severity == "error" for each in found), "load_text refuses what examine accepts"
         raise
     assert warnings == found
     libxl_record(spec.replace(uuid="0" * 36))

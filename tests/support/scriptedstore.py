@@ -17,8 +17,12 @@ class ScriptedStore:
         self.engine = Engine(exists=lambda _domid: True, clock=lambda: self.now)
         self.now = 0.0
         self.actions: list[Callable[[], object]] = []
-        self.store = self._connect(self._idle)
+        self.store = self.connect()
         self.hand = self._connect(None)
+
+    def connect(self) -> Store:
+        """A connection as that of the client under test."""
+        return self._connect(self._idle)
 
     def _connect(self, idle: Callable[[float | None], bool] | None) -> Store:
         port = EnginePort(self.engine.connect(), idle)

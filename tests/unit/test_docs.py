@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import pytest
 
-from xenvm.cli import run
-from xenvm.cli.table import COMMANDS, Command, find
+from xenvm.cli import app, run
+from xenvm.cli.rows import Command
+from xenvm.cli.table import COMMANDS, find
 
 TOP = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(TOP.glob("*.md")), *sorted((TOP / "docs").glob("*.md"))]
@@ -29,6 +31,11 @@ def test_xls_commands_are_those_of_the_table() -> None:
 def test_the_readme_lists_all_commands() -> None:
     rows = "".join(line for line in (TOP / "README.md").read_text().splitlines() if line.startswith("| `"))
     assert {command.name for command in COMMANDS} <= set(re.findall(r"`([a-z0-9-]+)", rows))
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    text = (TOP / "README.md").read_text()
+    assert [page.name for page in (TOP / "docs").glob("*.md") if f"(docs/{page.name}" not in text] == []
 
 
 @pytest.mark.parametrize("name", ["lab", "store"])
@@ -54,11 +61,49 @@ def _options(command: Command) -> set[str]:
 def test_lines_links_and_options(page: Path) -> None:
     text = page.read_text()
     assert [line for line in text.splitlines() if len(line) > 120] == []
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-        assert (page.parent / target).exists(), target
+    for target, place in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text):
+        there = page.parent / target if target else page
+        assert there.exists(), target
+        assert not place or place in _places(there), f"{target}#{place}"
     for name, options in re.findall(r"\bxenvm ([a-z][a-z-]*)((?: -{1,2}[a-z-]+)+)", text):
         command = find(name)
         assert command is not None and (command.commands or set(options.split()) <= {*_options(command), "--help"})
+
+
+def _places(page: Path) -> set[str]:
+    """What links can name of a page: its headings in small letters, hyphens for spaces, without punctuation."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def _typed(text: str) -> list[list[str]]:
+    """The words behind `xenvm` of each command line in a page's blocks, up to what is the shell's."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = "\n".join([*fenced, *re.findall(r"(?:^    .*\n)+", text, re.MULTILINE)])
+    found = []
+    for line in re.findall(r"^ *(?:[#$] |/\S*> )?((?:\w+=\S+ )*xenvm .*)$", blocks, re.MULTILINE):
+        words = shlex.split(line, comments=True)
+        words = words[words.index("xenvm") + 1 :]
+        found.append(words[: next((at for at, word in enumerate(words) if word[0] in "|<>&;"), None)])
+    return found
+
+
+def _accept(words: list[str]) -> None:
+    """Reads a command line as the command itself does; click's error if it would refuse it."""
+    rest = words[2:] if words[0] == "--host" else words
+    row = find(rest[0])
+    while row is not None and row.commands and len(rest) > 1:
+        rest = rest[1:]
+        row = find(rest[0], row.commands)
+    assert row is not None, words
+    if not row.commands:
+        app.build(row).make_context(row.name, rest[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_reader_is_to_type_is_a_command_line(page: Path) -> None:
+    for words in _typed(page.read_text()):
+        _accept(words)
 
 
 def test_every_advisory_of_the_store_has_its_test() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import re
 import runpy
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -13,7 +15,8 @@ from click.shell_completion import BashComplete
 
 from xenvm.cli import app
 from xenvm.cli.fast import parse
-from xenvm.cli.table import COMMANDS, Command
+from xenvm.cli.rows import Command
+from xenvm.cli.table import COMMANDS
 
 TOP = Path(__file__).resolve().parents[2]
 MANUAL = runpy.run_path(str(TOP / "docs/make_manual.py"))
@@ -27,6 +30,17 @@ def test_the_manual_is_that_of_the_tables(name: str) -> None:
 
 def test_no_page_is_left_over() -> None:
     assert {path.name for path in (TOP / "man").iterdir()} == set(MANUAL["pages"]())
+
+
+def test_an_installation_has_all_pages_and_units() -> None:
+    """And its metadata names each Python that it may be installed for."""
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    pages = {f"man/{path.name}": f"share/man/man{path.suffix[1:]}/{path.name}" for path in (TOP / "man").iterdir()}
+    assert shared == {**pages, "systemd": "lib/systemd/system"}
+    oldest = re.fullmatch(r">=3\.(\d+)", project["project"]["requires-python"])
+    versions = re.findall(r"Python :: 3\.(\d+)", "\n".join(project["project"]["classifiers"]))
+    assert oldest is not None and oldest[1] == versions[0]
 
 
 def test_the_global_options_are_clicks() -> None:
@@ -56,7 +70,7 @@ def test_the_commands_of_a_unit_are_plain_ones(unit: Path) -> None:
 
 
 def _completed(words: list[str], incomplete: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("xenvm.cli.inspect.live_names", lambda: ["Domain-0", "web", "weather"])
+    monkeypatch.setattr("xenvm.cli.domains.live_names", lambda: ["Domain-0", "web", "weather"])
     shell = BashComplete(app.application(), {}, "xenvm", "_XENVM_COMPLETE")
     return [item.value for item in shell.get_completions(words, incomplete)]
 

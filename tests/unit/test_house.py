@@ -36,6 +36,30 @@ def test_imports_point_down() -> None:
     tool("lint-imports")
 
 
+ALONE = """
+import os, sys, warnings
+import click, ctypes, fdt, json, pytest, pyxs, textual.app
+warnings.simplefilter("error")
+failed = 0
+for name in sys.argv[1:]:
+    pid = os.fork()
+    if not pid:
+        __import__(name)
+        os._exit(0)
+    failed |= os.waitpid(pid, 0)[1]
+sys.exit(bool(failed))
+"""
+"""Imports each module in a process of its own; what others own is there already, as that takes the most time."""
+
+
+def test_every_module_can_be_the_first_one() -> None:
+    """No module needs that another was imported before it, and none warns."""
+    names = (".".join(path.relative_to(TOP).with_suffix("").parts) for path in PROJECT_FILES)
+    modules = [name.removesuffix(".__init__") for name in names if not name.endswith(".__main__")]
+    result = subprocess.run([sys.executable, "-c", ALONE, *modules], cwd=TOP, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
 ROOMS = {
     "pyxs": ("xenbus/client.py",),
     "fdt": ("xenvm/guest/dtb.py",),

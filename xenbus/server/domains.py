@@ -119,10 +119,6 @@ class Domains:
         known = self._known.get(domid)
         return known if known and known.introduced else None
 
-    def all_introduced(self) -> list[Domain]:
-        """The domains that are served, without domain 0, in the order in which the server heard of them."""
-        return [domain for domain in self._known.values() if domain.introduced and domain.domid]
-
     def add(self, domid: int) -> Domain:
         """Makes a domain known."""
         domain = self._known[domid] = Domain(domid, self._tree.usage(domid), Quotas(self.quotas))

@@ -1,11 +1,13 @@
 """The page that carries a guest's connection to the store: two rings and their indexes (public/io/xs_wire.h).
 
-Both ends are here, without any input or output: whoever moved bytes is told so, and notifies the other end. Indexes
-run freely modulo 2^32; everything in the page may change at any moment and is looked at once. The ends belong into one
-process or onto a machine that keeps the order of writes: Python has no memory barrier.
+Both ends are here, without any input or output: whoever moved bytes is told so, and notifies the other end.
+Everything in the page may change at any moment and is looked at once.
 """
 
 from __future__ import annotations
+
+from xenbus.bytering import STORE_REPLIES, STORE_REQUESTS, ByteReader, ByteWriter
+from xenbus.errors import RingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 
 PAGE_SIZE = 4096
-RING_SIZE = 1024
-"""XENSTORE_RING_SIZE: bytes in each direction."""
 RECONNECTION, ERROR_FIELD, WATCH_DEPTH, DOMID_ANY = 1, 2, 4, 8
 """Features of the server; the first: the guest may ask for a fresh connection, the second: the error word is valid."""
 FEATURES = RECONNECTION | ERROR_FIELD | WATCH_DEPTH | DOMID_ANY
@@ -35,56 +35,8 @@ CONNECTED, RECONNECT = 0, 1
 NO_ERROR, COMMUNICATION, BAD_INDEX, BAD_PROTOCOL = range(4)
 """The page's error word."""
 
-_REQUESTS, _REPLIES = 0, RING_SIZE
-# Indexes of 32-bit words.
 _REQ_CONS, _REQ_PROD, _RSP_CONS, _RSP_PROD, _FEATURES, _CONNECTION, _ERROR = range(512, 519)
-_MASK = 0xFFFFFFFF
-
-
-class RingError(Exception):
-    """The indexes in the page say that more is in a ring than fits."""
-
-
-class _Ring:
-    """One direction: `RING_SIZE` bytes from `start` on, and the words of its consumer and its producer."""
-
-    __slots__ = ("_bytes", "_cons", "_prod", "_start", "_words")
-
-    def __init__(self, page: memoryview, start: int, cons: int, prod: int) -> None:
-        self._bytes, self._words = page, page.cast("I")
-        self._start, self._cons, self._prod = start, cons, prod
-
-    def used(self) -> int:
-        """Bytes on their way; raises RingError."""
-        used = (self._words[self._prod] - self._words[self._cons]) & _MASK
-        if used > RING_SIZE:
-            raise RingError(f"indexes that are {used} apart, in a ring of {RING_SIZE} bytes")
-        return used
-
-    def get(self) -> bytes:
-        """Takes all that is there; raises RingError."""
-        cons = self._words[self._cons]
-        used = (self._words[self._prod] - cons) & _MASK
-        if used > RING_SIZE:
-            raise RingError(f"indexes that are {used} apart, in a ring of {RING_SIZE} bytes")
-        at = cons & (RING_SIZE - 1)
-        first = min(used, RING_SIZE - at)
-        start = self._start
-        data = bytes(self._bytes[start + at : start + at + first]) + bytes(self._bytes[start : start + used - first])
-        self._words[self._cons] = (cons + used) & _MASK
-        return data
-
-    def put(self, data: bytes) -> int:
-        """Adds as much as there is room for; how many bytes that was. Raises RingError."""
-        prod = self._words[self._prod]
-        size = min(len(data), RING_SIZE - self.used())
-        at = prod & (RING_SIZE - 1)
-        first = min(size, RING_SIZE - at)
-        start = self._start
-        self._bytes[start + at : start + at + first] = data[:first]
-        self._bytes[start : start + size - first] = data[first:size]
-        self._words[self._prod] = (prod + size) & _MASK
-        return size
+"""Indexes of 32-bit words."""
 
 
 class ServerEnd:
@@ -96,8 +48,7 @@ class ServerEnd:
 
     def __init__(self, page: memoryview, connect: Callable[[], Served], features: int = FEATURES) -> None:
         self._words, self._connect, self._features = page.cast("I"), connect, features
-        self._requests = _Ring(page, _REQUESTS, _REQ_CONS, _REQ_PROD)
-        self._replies = _Ring(page, _REPLIES, _RSP_CONS, _RSP_PROD)
+        self._requests, self._replies = ByteReader(page, STORE_REQUESTS), ByteWriter(page, STORE_REPLIES)
         self.error = NO_ERROR
         """Why the guest is not served any more: BAD_INDEX or BAD_PROTOCOL."""
         self._words[_FEATURES] = features
@@ -127,15 +78,15 @@ class ServerEnd:
             self._words[word] = 0
 
     def _pull(self) -> bool:
-        data = self._requests.get()
+        data = self._requests.read()
         self.connection.feed(data)  # nothing too: requests may have waited for time to pass
         return bool(data)
 
     def _push(self) -> bool:
-        room = RING_SIZE - self._replies.used()
+        room = self._replies.room()
         data = self.connection.take(room) if room else b""
         if data:
-            self._replies.put(data)
+            self._replies.write(data)
         return bool(data)
 
     def _fail(self, error: int) -> bool:
@@ -149,8 +100,7 @@ class GuestEnd:
 
     def __init__(self, page: memoryview) -> None:
         self._words = page.cast("I")
-        self._requests = _Ring(page, _REQUESTS, _REQ_CONS, _REQ_PROD)
-        self._replies = _Ring(page, _REPLIES, _RSP_CONS, _RSP_PROD)
+        self._requests, self._replies = ByteWriter(page, STORE_REQUESTS), ByteReader(page, STORE_REPLIES)
 
     @property
     def features(self) -> int:
@@ -169,11 +119,11 @@ class GuestEnd:
 
     def send(self, data: bytes) -> int:
         """Puts as much as there is room for into the ring; how many bytes that was. Raises RingError."""
-        return self._requests.put(data)
+        return self._requests.write(data)
 
     def receive(self) -> bytes:
         """What the server has sent so far; raises RingError."""
-        return self._replies.get()
+        return self._replies.read()
 
     def reconnect(self) -> None:
         """Asks for a fresh connection; the ring is not to be used until `connected`."""

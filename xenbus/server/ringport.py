@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 
-from xenbus.server.ring import GuestEnd, RingError
+from xenbus.errors import RingError
+from xenbus.server.ring import GuestEnd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,15 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
-_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    from xenvm.cli.rows import Argument, Command, Option
+
+_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class TableGroup(click.Group):
     """A group made of rows; a unique prefix of a name will do, as with xl."""
 
-    def __init__(self, rows: tuple[table.Command, ...], **attributes: object) -> None:
+    def __init__(self, rows: tuple[Command, ...], alone: str = "", **attributes: object) -> None:
+        """`alone`: the row whose options may stand behind the group's name alone."""
         super().__init__(**attributes)  # type: ignore[arg-type]
-        self.rows = rows
+        self.rows, self.alone = rows, alone
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if self.alone and args and args[0].startswith("-") and args[0] not in _SETTINGS["help_option_names"]:
+            args.insert(0, self.alone)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [row.name for row in self.rows]
@@ -38,7 +46,7 @@ class TableGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def build(row: table.Command) -> click.Command:
+def build(row: Command) -> click.Command:
     """One row as a click command or group."""
     if row.commands:
         return _group(row)
@@ -52,7 +60,7 @@ def build(row: table.Command) -> click.Command:
     return click.Command(row.name, callback=call, params=params, help=row.summary, context_settings=settings)
 
 
-def _group(row: table.Command) -> click.Group:
+def _group(row: Command) -> click.Group:
     """A group; its name alone calls the row's function."""
 
     @click.pass_context
@@ -62,6 +70,7 @@ def _group(row: table.Command) -> click.Group:
 
     return TableGroup(
         row.commands,
+        next((each.name for each in row.commands if row.call and each.call == row.call), ""),
         name=row.name,
         help=row.summary,
         context_settings=_SETTINGS,
@@ -70,7 +79,7 @@ def _group(row: table.Command) -> click.Group:
     )
 
 
-def _option(option: table.Option) -> click.Option:
+def _option(option: Option) -> click.Option:
     if option.count:
         return click.Option([*option.flags, option.dest], count=True, help=option.help)
     if not option.metavar:
@@ -88,7 +97,7 @@ def _option(option: table.Option) -> click.Option:
     )
 
 
-def _argument(argument: table.Argument) -> click.Argument:
+def _argument(argument: Argument) -> click.Argument:
     kind = _KINDS.get(argument.complete, click.UNPROCESSED if argument.many else click.STRING)
     return click.Argument(
         [argument.dest],
@@ -107,7 +116,7 @@ class DomainName(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
-        from xenvm.cli.inspect import live_names
+        from xenvm.cli.domains import live_names
 
         names = [name for name in live_names() if name.startswith(incomplete)]
         return [click.shell_completion.CompletionItem(name) for name in names]
@@ -121,7 +130,7 @@ class ShimWord(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
-        from xenvm.cli.inspect import live_names
+        from xenvm.cli.domains import live_names
         from xenvm.cli.xl.shim import implemented
         from xenvm.cli.xl.table import ROWS
 

@@ -20,8 +20,13 @@ def text(checked: Sequence[Checked]) -> str:
     """A line for each finding, ``FILE:LINE:COLUMN: severity: message [RULE]``, and a line with the sum."""
     lines = [_line(finding) for one in checked for finding in one.findings]
     errors, warnings = _count(checked)
-    files = f"{len(checked)} file{'' if len(checked) == 1 else 's'}"
-    return "\n".join([*lines, f"{files}: {errors} errors, {warnings} warnings"]) + "\n"
+    sums = f"{counted(len(checked), 'file')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    return "\n".join([*lines, sums]) + "\n"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 error``, ``2 errors``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _line(finding: Diagnostic) -> str:

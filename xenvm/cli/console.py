@@ -23,6 +23,7 @@ def console(domain: str, kind: str | None, number: int, escape: str, tty: bool) 
         if tty:
             print(_tty(host, domid, kind or "pv", number))
             return 0
+        host.courteous = True
         return attach(host, domid, kind or "pv", number, key)
 
 

@@ -51,6 +51,7 @@ def create(
         if timing:
             aside("\n".join(phases.lines()))
         if console:
+            host.courteous = not foreground
             _attach(host, domid)
         if foreground:
             _stay(host, domid)

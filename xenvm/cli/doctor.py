@@ -62,7 +62,10 @@ def _lines(finding: Finding, paint: Paint) -> Iterator[str]:
 
 
 def _summary(found: list[Finding]) -> str:
+    from xenvm.cli.check_formats import counted
+
     fails, warns = (sum(finding.level == level for finding in found) for level in (FAIL, WARN))
+    warnings = counted(warns, "warning")
     if fails:
-        return f"{fails} of {len(found)} checks failed, {warns} warnings"
-    return f"nothing stands in the way of a creation, {warns} warnings" if warns else "all is well"
+        return f"{fails} of {len(found)} checks failed, {warnings}"
+    return f"nothing stands in the way of a creation, {warnings}" if warns else "all is well"

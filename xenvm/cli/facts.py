@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from xenbus.request import Read
-from xenvm.cli.inspect import padded
+from xenvm.cli.domains import padded
 from xenvm.cli.run import open_host
 from xenvm.ops import names
 
@@ -57,7 +57,7 @@ def vm_list(as_json: bool) -> None:
 
 def claims(as_json: bool) -> None:
     """Lists domains with the MiB that are claimed for them."""
-    from xenvm.cli.inspect import HEADER, row
+    from xenvm.cli.domains import HEADER, row
 
     with open_host() as host:
         found, known = names.listed(host)

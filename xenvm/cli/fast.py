@@ -6,13 +6,13 @@ click, which owns every message. A test holds the two to the same results.
 
 from __future__ import annotations
 
-from xenvm.cli.table import COMMANDS, Command, find
+from xenvm.cli.table import COMMANDS, find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xenvm.cli.table import Option
+    from xenvm.cli.rows import Command, Option
 
     Values = dict[str, object]
 

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from xenvm.cli.table import Command
+    from xenvm.cli.rows import Command
     from xenvm.interop.libvirt import LibvirtHost
 
 _ANYWHERE = ("check", "convert", "dtb", "lab", "plan")
@@ -80,7 +80,7 @@ def _refuse(command: str, options: dict[str, Any], letters: dict[str, str]) -> N
 def _list(
     host: LibvirtHost, domain: str | None, verbose: bool, context: bool, cpupool: bool, as_json: bool, **options: Any
 ) -> None:
-    from xenvm.cli.inspect import print_domains
+    from xenvm.cli.domains import print_domains
 
     _refuse("list", options, {"long": "-l", "numa": "-n"})
     found = host.domains() if domain is None else [host.find(domain)]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from xenvm.cli.table import Command
+    from xenvm.cli.rows import Command
     from xenvm.host.open import Host
 
 OK, FAILED, USAGE, NO_DOMAIN, EXISTS, TIMEOUT, CONFIG, UNSUPPORTED, REFUSED, DEVICE = range(10)
@@ -133,15 +133,22 @@ def attempt(call: Callable[[], int | None]) -> int:
         _to_nobody(1)
         return OK
     except OSError as error:
-        return _tell(error)
+        return _tell(error, _sentence(error))
     except ModuleNotFoundError as error:
         return _tell(error)  # click, fdt or pyxs is not installed
 
 
-def _tell(error: Exception) -> int:
+def _sentence(error: OSError) -> str:
+    """What the system said, of which file; what an error's own text says, if it is none of the system's."""
+    if not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+
+
+def _tell(error: Exception, text: str = "") -> int:
     if debug:
         raise error
-    say(str(error))
+    say(text or str(error))
     _tell_notes(error)
     return exit_code(error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.cli.inspect import padded
+from xenvm.cli.domains import padded
 from xenvm.cli.run import open_host
 from xenvm.errors import ConfigError
 from xenvm.host.hyper import Scheduling

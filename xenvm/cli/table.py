@@ -5,7 +5,9 @@ Names, letters and meanings are xl's (xl(1)) wherever xl has the command.
 
 from __future__ import annotations
 
-from xenbus.value import Value
+from xenvm.cli.rows import JSON, Argument, Command, Option
+from xenvm.cli.table_host import FACTS, HOST_WIDE, INFO, POOLS
+from xenvm.cli.table_tools import CHECK, GC, RECORD, REPLAY, SIM_KERNEL, TOP, XL
 
 ABOUT = "A toolstack for Xen on ARM: a minimal device tree, our own hypercalls, everything else on xenbus."
 DEBUG = "Show where an error was raised."
@@ -16,61 +18,10 @@ HOST = (
 """What help says of the whole, and of the options before the command."""
 
 
-class Option(Value):
-    """One option of a command; a flag unless it has a `metavar`."""
-
-    flags: tuple[str, ...]
-    dest: str
-    help: str
-    metavar: str = ""
-    default: object = None
-    number: bool = False
-    """Whether the value is a decimal number."""
-    count: bool = False
-    """Whether the value is how often the flag is given."""
-    many: bool = False
-    """Whether it may be given several times: the value is a tuple."""
-
-
-class Argument(Value):
-    """One positional argument."""
-
-    dest: str
-    metavar: str
-    required: bool = True
-    many: bool = False
-    complete: str = ""
-    """What to complete it with: ``domain``, ``file`` or ``xl``, a command line of xl's."""
-
-
-class Command(Value):
-    """One command: `call` is ``module:function`` below xenvm.cli, imported when it runs."""
-
-    name: str
-    summary: str
-    call: str
-    options: tuple[Option, ...] = ()
-    arguments: tuple[Argument, ...] = ()
-    group: str = ""
-    """The module below xenvm.cli that has the subcommands, if this is a group; the group's call is what its name alone
-    does on a terminal."""
-    raw: bool = False
-    """Whether options after the first argument belong to that argument (a command line to run)."""
-
-    @property
-    def commands(self) -> tuple[Command, ...]:
-        """Subcommands."""
-        if not self.group:
-            return ()
-        found: tuple[Command, ...] = __import__(f"xenvm.cli.{self.group}", fromlist=["COMMANDS"]).COMMANDS
-        return found
-
-
 _DOMAIN = Argument("domain", "DOMAIN", complete="domain")
 _MAYBE_DOMAIN = Argument("domain", "[DOMAIN]", required=False, complete="domain")
 _CONFIG = Argument("config", "[CONFIG]", required=False, complete="file")
 _SETTINGS = Argument("settings", "[KEY=VALUE]...", required=False, many=True)
-JSON: Option = Option(("--json",), "as_json", "Print JSON instead of a table.")
 _ALL = Option(("-a", "--all"), "every", "All guests.")
 _DOMAINS = Argument("domains", "DOMAIN...", required=False, many=True, complete="domain")
 _DEVICE = Argument("device", "DEVICE")
@@ -102,6 +53,17 @@ _CREATE = Command(
     (_CONFIG, _SETTINGS),
 )
 
+_UPDATE = Command(
+    "config-update",
+    "Replace the configuration from which a running guest is made again after a reboot.",
+    "update:update",
+    (
+        Option(("-f", "--defconfig"), "defconfig", "The configuration, where CONFIG is not given.", "FILE"),
+        Option(("-q", "--quiet"), "quiet", "Say nothing that is not an error."),
+    ),
+    (_DOMAIN, _CONFIG, _SETTINGS),
+)
+
 _PLAN = Command(
     "plan",
     "Show all that creating a guest would do, and whether it could be done; do nothing.",
@@ -122,7 +84,7 @@ _PLAN = Command(
 _LIST = Command(
     "list",
     "List the domains of this host.",
-    "inspect:list_domains",
+    "domains:list_domains",
     (
         Option(("-l", "--long"), "long", "Print the configuration of each guest as libxl's JSON."),
         Option(("-v", "--verbose"), "verbose", "Show uuids, shutdown reasons and security labels."),
@@ -258,19 +220,16 @@ _LOGS = Command(
     (_DOMAIN,),
 )
 
-from xenvm.cli.table_host import FACTS, HOST_WIDE, INFO, POOLS  # noqa: E402  (their rows need the classes above)
-from xenvm.cli.table_tools import CHECK, GC, RECORD, REPLAY, SIM_KERNEL, TOP, UPDATE, XL  # noqa: E402  (likewise)
-
 COMMANDS: tuple[Command, ...] = (
     _CREATE,
     _PLAN,
     _LIST,
     *FACTS,
-    UPDATE,
+    _UPDATE,
     *POOLS,
     *HOST_WIDE,
-    Command("domid", "Print the domid of a name.", "inspect:domid", (), (_DOMAIN,)),
-    Command("domname", "Print the name of a domid.", "inspect:domname", (), (_DOMAIN,)),
+    Command("domid", "Print the domid of a name.", "domains:domid", (), (_DOMAIN,)),
+    Command("domname", "Print the name of a domid.", "domains:domname", (), (_DOMAIN,)),
     INFO,
     _CONSOLE,
     TOP,
@@ -364,7 +323,7 @@ COMMANDS: tuple[Command, ...] = (
         "doctor:doctor",
         (Option(("--config",), "config", "Look also at what the guest of this configuration needs.", "FILE"), JSON),
     ),
-    Command("rename", "Give a domain another name.", "inspect:rename", (), (_DOMAIN, Argument("new_name", "NEW-NAME"))),
+    Command("rename", "Give a domain another name.", "domains:rename", (), (_DOMAIN, Argument("new_name", "NEW-NAME"))),
     CHECK,
     RECORD,
     REPLAY,

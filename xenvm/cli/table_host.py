@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.cli.table import JSON, Argument, Command, Option
+from xenvm.cli.rows import JSON, Argument, Command, Option
 
 _DOMAIN = Argument("domain", "DOMAIN", complete="domain")
 _POOL = Argument("pool", "CPUPOOL")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.cli.table import Argument, Command, Option
+from xenvm.cli.rows import Argument, Command, Option
 
 _SUITE = Option(("--suite",), "suite", "bookworm (Xen 4.17) or trixie (Xen 4.20).", "SUITE", "bookworm")
 _LAB_NAME = Option(("-n", "--name"), "name", "Which lab, if several are up.", "NAME")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenvm.cli.table import JSON, Argument, Command, Option
+from xenvm.cli.rows import JSON, Argument, Command, Option
 
 _STORE_SERVE = Command(
     "serve",

@@ -1,8 +1,8 @@
-"""Rows of commands that look on, or work beside a host; and of `config-update`, for the length of the table."""
+"""Rows of commands that look on, or work beside a host."""
 
 from __future__ import annotations
 
-from xenvm.cli.table import JSON, Argument, Command, Option
+from xenvm.cli.rows import JSON, Argument, Command, Option
 
 RECORD = Command(
     "record",
@@ -70,21 +70,6 @@ XL = Command(
     (),
     (Argument("words", "SUBCOMMAND...", required=False, many=True, complete="xl"),),
     raw=True,
-)
-
-UPDATE = Command(
-    "config-update",
-    "Replace the configuration from which a running guest is made again after a reboot.",
-    "update:update",
-    (
-        Option(("-f", "--defconfig"), "defconfig", "The configuration, where CONFIG is not given.", "FILE"),
-        Option(("-q", "--quiet"), "quiet", "Say nothing that is not an error."),
-    ),
-    (
-        Argument("domain", "DOMAIN", complete="domain"),
-        Argument("config", "[CONFIG]", required=False, complete="file"),
-        Argument("settings", "[KEY=VALUE]...", required=False, many=True),
-    ),
 )
 
 GC = Command(

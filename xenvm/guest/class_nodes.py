@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from xenbus.devices import DeviceClass
+    from xenbus.devices import Node as DeviceNode
     from xenvm.guest.classes import ChannelSpec, P9Spec, PvcallsSpec, SoundParams, VdisplSpec, VkbSpec, VsndSpec
     from xenvm.guest.nodes import Entries
     from xenvm.guest.spec import GuestSpec
@@ -171,36 +173,42 @@ def any_device(
 
     DeviceError for a class, or a node, that there is not, and for what has commands of its own.
     """
-    name, described = f"{kind} {devid}", devices.CLASSES.get(kind)
-    if described is None:
-        raise DeviceError(name, f"there are {', '.join(devices.CLASSES)}, and no other classes")
-    if (kind, back_kind or kind) in PLUMBED or (kind == "console" and not devid):
-        raise DeviceError(name, "it needs more than its nodes: use block-attach, network-attach or channel in a config")
+    described = _class(kind, devid, back_kind or kind)
     front: list[tuple[str, str]] = []
     # A guest that made this node itself could lead a console client to any terminal of the host.
-    read_only = [("tty", "")] if kind == "console" else list(front)
-    back = list(front)
+    read_only = [("tty", "")] if kind == "console" else []
+    back: list[tuple[str, str]] = []
     for key, value in values.items():
-        ends = [described.find(side, key) for side in (devices.FRONT, devices.BACK)]
-        wanted = [end is not None and end.writer == devices.TOOLSTACK for end in ends]
-        if not any(wanted) or key in _COMMON:
-            raise DeviceError(name, f"`{key}' is no node that a toolstack writes for a {kind}")
-        if any(end is not None and end.parse(value) is None for end in ends):
-            raise DeviceError(name, f"{key}={value} makes no sense")
-        if wanted[0] and ends[0] is not None:
-            (front if ends[0].guest_may_write else read_only).append((key, value))
-        if wanted[1]:
+        ours, theirs = _places(described, devid, key, value)
+        if theirs is not None:
+            (front if theirs.guest_may_write else read_only).append((key, value))
+        if ours is not None:
             back.append((key, value))
-    return _device(
-        kind,
-        devid,
-        domid,
-        backend,
-        back=tuple(back),
-        front=tuple(front),
-        read_only=tuple(read_only),
-        back_kind=back_kind,
-    )
+    ends = {"back": tuple(back), "front": tuple(front), "read_only": tuple(read_only)}
+    return _device(kind, devid, domid, backend, **ends, back_kind=back_kind)
+
+
+def _class(kind: str, devid: int, back_kind: str) -> DeviceClass:
+    """The description of a class whose devices are their nodes and no more; DeviceError for others."""
+    described, name = devices.CLASSES.get(kind), f"{kind} {devid}"
+    if described is None:
+        raise DeviceError(name, f"there are {', '.join(devices.CLASSES)}, and no other classes")
+    if (kind, back_kind) in PLUMBED or (kind == "console" and not devid):
+        raise DeviceError(name, "it needs more than its nodes: use block-attach, network-attach or channel in a config")
+    return described
+
+
+def _places(described: DeviceClass, devid: int, key: str, value: str) -> tuple[DeviceNode | None, DeviceNode | None]:
+    """The nodes of the back and of the front end that a toolstack's value goes to, one at least; DeviceError if none
+    is, or if one cannot have this value."""
+    name = f"{described.kind} {devid}"
+    found = [described.find(side, key) for side in (devices.BACK, devices.FRONT)]
+    back, front = (node if node is not None and node.writer == devices.TOOLSTACK else None for node in found)
+    if (back is None and front is None) or key in _COMMON:
+        raise DeviceError(name, f"`{key}' is no node that a toolstack writes for a {described.kind}")
+    if any(node is not None and node.parse(value) is None for node in found):
+        raise DeviceError(name, f"{key}={value} makes no sense")
+    return back, front
 
 
 def pvcalls_device(domid: Domid, devid: int, _spec: PvcallsSpec, backend: Domid = DOM0) -> Device:

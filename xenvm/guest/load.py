@@ -50,16 +50,8 @@ def load_text(
     return spec, found
 
 
-def check_text(data: bytes | str, source: str = "", overrides: Iterable[str] = ()) -> tuple[Diagnostic, ...]:
-    """All errors and warnings of a configuration, in the order of their places; never raises."""
-    try:
-        return _load(parse(data, source, overrides), strict=True)[1]
-    except ConfigErrors as errors:
-        return errors.diagnostics
-
-
 def examine(data: bytes | str, source: str = "") -> tuple[GuestSpec | None, tuple[Diagnostic, ...]]:
-    """The guest, or None if there are errors, and all errors and warnings; never raises."""
+    """The guest, or None if there are errors, and all errors and warnings by their places; never raises."""
     try:
         return _load(parse(data, source), strict=True)
     except ConfigErrors as errors:

@@ -44,6 +44,9 @@ class Host:
     creation costs the same however many there are. Whoever lives long may set it."""
     exclusive = False
     """Whether all other commands wait as long as this process has it: who waits for a person closes it meanwhile."""
+    courteous = False
+    """Whether a console client may let others have an `exclusive` host while nobody types, and go on with what they
+    have made of it: whoever holds nothing of the host but itself may set it."""
     _hyper: Hypervisor | None = None
     _store: Store | None = None
 

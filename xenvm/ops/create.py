@@ -29,7 +29,7 @@ from xenvm.types import DOM0, Domid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xenbus.request import Request
     from xenvm.guest.blueprint import Blueprint
@@ -245,38 +245,46 @@ class Creation:
 
     def _connect(self, rings: nodes.Ports, loader: build.Loader) -> None:
         """Writes the guest's nodes, introduces it, and connects its back ends while the images are loaded."""
-        store, console = self.host.store, f"/local/domain/{self.domid}/console/tty"
+        store = self.host.store
         self._others = other_devices(self.host, self.domid, self.plan.spec)
         store.transact(list(self._requests(rings)), checked=False)
         self.plumbing.committed()
         self._unlock()
         self.phases.done("write the store")
         devices = self.plumbing.disks(self.domid) + self.plumbing.nics(self.domid) + awaited(self._others)
-        states = {
-            f"{device.backend}/state": (f"{device.kind} {device.devid}", device.backend_domid) for device in devices
-        }
-        served = [device for device in devices if device.backend_domid]
-        deaths = ["@releaseDomain"] if served else []
-        wishes = self._wishes
-        introduce = [
-            *wishes.before_introduction(self.domid),
-            Introduce(self.domid, XENSTORE_GFN, rings.store),
-            *wishes.after_introduction(self.domid),
-        ]
-        with store.follow([console, *states, *deaths], first=introduce, unwatch=False) as follower:
+        states = [f"{device.backend}/state" for device in devices]
+        deaths = ["@releaseDomain"] if any(device.backend_domid for device in devices) else []
+        with store.follow(
+            [self._console, *states, *deaths], first=self._introduction(rings), unwatch=False
+        ) as follower:
             loader.finish()
             self.phases.done("load the images")
-
-            def ready(values: Mapping[str, bytes | None]) -> bool:
-                if served:
-                    backends.check_servers(self.host, served)
-                return bool(values[console]) and all(
-                    back_end_ready(name, values[path], server) for path, (name, server) in states.items()
-                )
-
             waited_for = ", ".join(["the console daemon", *map(_with_server, devices)])
-            follower.wait(ready, store.clock() + BACKEND_SECONDS, waited_for)
+            follower.wait(lambda values: self._served(devices, values), store.clock() + BACKEND_SECONDS, waited_for)
         self.phases.done("wait for the back ends")
+
+    def _introduction(self, rings: nodes.Ports) -> list[Request]:
+        """What goes out with the first look at the back ends: the guest's connection to the store."""
+        return [
+            *self._wishes.before_introduction(self.domid),
+            Introduce(self.domid, XENSTORE_GFN, rings.store),
+            *self._wishes.after_introduction(self.domid),
+        ]
+
+    def _served(self, devices: Sequence[nodes.Device], values: Mapping[str, bytes | None]) -> bool:
+        """Whether the console and all devices are served; raises where one never will be."""
+        served = [device for device in devices if device.backend_domid]
+        if served:
+            backends.check_servers(self.host, served)
+        return bool(values[self._console]) and all(
+            back_end_ready(f"{device.kind} {device.devid}", values[f"{device.backend}/state"], device.backend_domid)
+            for device in devices
+        )
+
+    @property
+    def _console(self) -> str:
+        """The node in which the console daemon says where the guest's console is."""
+        return f"/local/domain/{self.domid}/console/tty"
 
     def _record(self) -> None:
         """Leaves what xl goes by when it lists the guest whole, changes its memory or adds devices; and what the guest

@@ -131,7 +131,7 @@ def _guests(host: Host) -> Iterator[Finding]:
     for kind in dict.fromkeys(finding.kind for finding in left):
         yield from _of_a_kind(kind, [finding for finding in left if finding.kind == kind])
     if not left:
-        yield Finding("guests", OK, f"{len(seen.living) - 1} guests, and nothing is left of others")
+        yield Finding("guests", OK, f"guests that live: {len(seen.living) - 1}; nothing is left of others")
 
 
 def _of_a_kind(kind: str, left: list[Leftover]) -> Iterator[Finding]:

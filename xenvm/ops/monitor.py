@@ -56,7 +56,7 @@ def _wait_down(host: Host, domid: Domid, is_down: Callable[[DomainInfo], bool]) 
 
 def supervised(host: Host) -> bool:
     """Whether a supervisor runs, which watches all guests that may be watched in the background."""
-    return host.plumbing.watching.on_duty(0)
+    return host.plumbing.watching.on_duty(host.plumbing.watching.SUPERVISOR)
 
 
 def start(open_host: Callable[[], Host], domid: Domid, name: str) -> None:

@@ -7,7 +7,7 @@ from xenbus.path import is_path
 from xenbus.recorder import Recorder, of_domain
 from xenbus.recording import WATCHES, Header, Writer
 from xenbus.request import List, Read, Unwatch, Watch
-from xenvm.errors import DomainError, WaitTimeout
+from xenvm.errors import DomainError, HostAtRest, WaitTimeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,31 +27,35 @@ def record(
     seconds: float | None = None,
     xen: str = "",
     tell: Callable[[str], object] = lambda _text: None,
+    again: Callable[[], Store] | None = None,
 ) -> str:
     """Records a domain (its name or domid), or some paths, to `file`; says why it ended.
 
-    A name or domid that is not there yet is waited for; the time counts from the beginning. On a simulated host a
-    HostError says that nothing will happen any more. WaitTimeout: the domain did not come.
+    A name or domid that is not there yet is waited for; the time counts from the beginning. On a simulated host, where
+    nothing more will happen by itself, `again` waits for others and gives the store anew; without it that is a
+    HostAtRest. WaitTimeout: the domain did not come.
     """
     paths = [target for target in targets if target.startswith("/")]
     until = None if seconds is None else store.clock() + seconds
     if len(paths) == len(targets):
-        return _paths(store, paths, file, until, xen)
+        return _paths(store, paths, file, until, xen, again)
     if len(targets) != 1:
         raise DomainError("record takes one domain, or paths: not both, and not several domains")
     if targets[0] == "0":
         raise DomainError("domain 0 is this host: record takes paths of it, such as /local/domain/0")
-    domid = await_domain(store, targets[0], until, tell)
-    return _domain(store, targets[0], domid, file, until, xen, tell)
+    store, domid = _await_patiently(store, targets[0], until, tell, again)
+    tell(f"recording domain {domid}")
+    return _domain(store, targets[0], domid, file, until, xen, again)
 
 
-def _paths(store: Store, paths: list[str], file: TextIO, until: float | None, xen: str) -> str:
+def _paths(
+    store: Store, paths: list[str], file: TextIO, until: float | None, xen: str, again: Callable[[], Store] | None
+) -> str:
     for path in paths:
         if not is_path(path):
             raise DomainError(f"{path!r} is no path that the store can have")
     writer = Writer(file, _header(xen, " ".join(paths), None, paths))
-    recorder = Recorder(store, writer)
-    return _run(recorder, paths, until, lambda _burst: False)
+    return _run(Recorder(store, writer), paths, until, lambda _burst: False, again)
 
 
 def _domain(
@@ -61,7 +65,7 @@ def _domain(
     file: TextIO,
     until: float | None,
     xen: str,
-    tell: Callable[[str], object],
+    again: Callable[[], Store] | None,
 ) -> str:
     home, records = f"{_HOMES}/{domid}", f"/libxl/{domid}"
     vm = (store.read_or_none(f"{home}/vm") or b"").decode("ascii", "replace")
@@ -77,10 +81,10 @@ def _domain(
     def gone(burst: list[str]) -> bool:
         if not any(path in (home, records) for path in burst):
             return False
-        return store.read_or_none(home) is None and store.read_or_none(records) is None
+        return recorder.store.read_or_none(home) is None and recorder.store.read_or_none(records) is None
 
-    tell(f"recording domain {domid}")
-    return _run(Recorder(store, writer, wanted), tops, until, gone)
+    recorder = Recorder(store, writer, wanted)
+    return _run(recorder, tops, until, gone, again)
 
 
 def _foreign_backends(store: Store, domid: int) -> list[str]:
@@ -103,14 +107,22 @@ def _foreign_backends(store: Store, domid: int) -> list[str]:
     return list(found)
 
 
-def _run(recorder: Recorder, tops: list[str], until: float | None, done: Callable[[list[str]], bool]) -> str:
+def _run(
+    recorder: Recorder,
+    tops: list[str],
+    until: float | None,
+    done: Callable[[list[str]], bool],
+    again: Callable[[], Store] | None,
+) -> str:
     try:
         recorder.follow(tops)
-    except BaseException:
-        recorder.close()
-        raise
-    try:
-        return recorder.run(until, done)
+        while True:
+            try:
+                return recorder.run(until, done)
+            except HostAtRest:
+                if again is None:
+                    raise
+                recorder.resume(again())
     finally:
         recorder.close()
 
@@ -119,6 +131,23 @@ def _header(xen: str, target: str, domid: int | None, watched: list[str]) -> Hea
     import time
 
     return Header(WATCHES, round(time.time(), 6), xen, target, domid, tuple(watched))
+
+
+def _await_patiently(
+    store: Store,
+    who: str,
+    until: float | None,
+    tell: Callable[[str], object],
+    again: Callable[[], Store] | None,
+) -> tuple[Store, int]:
+    """The domain as `await_domain` finds it, and the store that has it."""
+    while True:
+        try:
+            return store, await_domain(store, who, until, tell)
+        except HostAtRest:
+            if again is None:
+                raise
+            store, tell = again(), lambda _text: None  # it was told before
 
 
 def await_domain(store: Store, who: str, until: float | None, tell: Callable[[str], object]) -> int:

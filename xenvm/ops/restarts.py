@@ -81,7 +81,7 @@ def bridge(host: Host, notes: dict[str, str], found: list[DomainInfo], names: di
 def _is_seen_to(host: Host, restart: Restart) -> bool:
     """Whether somebody lives who will end it."""
     watching = host.plumbing.watching
-    return watching.on_duty(restart.old.domid) or watching.on_duty(0)
+    return watching.on_duty(restart.old.domid) or watching.on_duty(watching.SUPERVISOR)
 
 
 def _parsed(text: str) -> Restart | None:

@@ -43,8 +43,9 @@ class Supervisor:
     def run(self, *, every: float = LOOK_SECONDS, pulse: Callable[[], object] = lambda: None) -> None:
         """Looks whenever a domain goes down, and `every` so many seconds; for ever, until an exception ends it.
         `pulse` is called after each look. HostError if there is a supervisor already."""
+        watching = self._host.plumbing.watching
         try:
-            duty = self._host.plumbing.watching.Duty(0)
+            duty = watching.Duty(watching.SUPERVISOR)
         except BlockingIOError as error:
             raise HostError("another supervisor runs on this host") from error
 
@@ -90,7 +91,12 @@ class Supervisor:
     def _work(self, death: Death, work: Callable[[Host, Death, Say], object]) -> None:
         def in_child(say: Say) -> None:
             with self._open_host() as host:
-                work(host, death, say)
+                try:
+                    duty = host.plumbing.watching.Duty(death[0])
+                except BlockingIOError:
+                    return  # Somebody was faster.
+                with duty:
+                    work(host, death, say)
 
         try:
             self._workers[background.fork(in_child, f"domain {death[0]}")] = death
@@ -108,34 +114,24 @@ class Supervisor:
 
 
 def _see_to(host: Host, death: Death, say: Say) -> None:
-    """Acts, if it is still to be done."""
+    """Acts, if it is still to be done; under the guest's `Duty`."""
     domid, uuid = death
-    try:
-        duty = host.plumbing.watching.Duty(domid)
-    except BlockingIOError:
+    info = host.hyper.domain(domid)
+    memo = None if info is None else memos.read(host, domid, info.uuid)
+    if info is None or info.uuid != uuid or not is_down(info):
         return
-    with duty:
-        info = host.hyper.domain(domid)
-        memo = None if info is None else memos.read(host, domid, info.uuid)
-        if info is None or info.uuid != uuid or not is_down(info):
-            return
-        if memo is not None and memo.watch == "background":
-            act(host, info, memo, say)
+    if memo is not None and memo.watch == "background":
+        act(host, info, memo, say)
 
 
 def _resume(host: Host, death: Death, say: Say) -> None:
-    """Goes on with a restart, if it is still to be done."""
+    """Goes on with a restart, if it is still to be done; under the guest's `Duty`."""
     domid, uuid = death
-    try:
-        duty = host.plumbing.watching.Duty(domid)
-    except BlockingIOError:
+    restart = next((found for found in restarts.under_way(host) if found.old.uuid == uuid), None)
+    if restart is None or restart.old.domid != domid:
         return
-    with duty:
-        restart = next((found for found in restarts.under_way(host) if found.old.uuid == uuid), None)
-        if restart is None or restart.old.domid != domid:
-            return
-        if restart.memo.watch != "background":
-            restarts.end(host, uuid)  # Who was to see to it is gone.
-            return
-        say(f"{restart.memo.spec.name}: going on with a restart that was cut short")
-        resume(host, restart, say)
+    if restart.memo.watch != "background":
+        restarts.end(host, uuid)  # Who was to see to it is gone.
+        return
+    say(f"{restart.memo.spec.name}: going on with a restart that was cut short")
+    resume(host, restart, say)

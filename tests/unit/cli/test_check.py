@@ -42,7 +42,7 @@ def test_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "2.cfg:3:8: error: `memory' is not a valid number: `64m' [XV022]",
         "2.cfg:4:6: error: invalid mac `x' in the vif `mac=x' [XV031]",
     ]
-    assert last == "3 files: 2 errors, 1 warnings"
+    assert last == "3 files: 2 errors, 1 warning"
 
 
 def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,3 +56,12 @@ def test_what_is_created_is_created(config: str, tmp_path: Path) -> None:
     assert unread(str(tmp_path), "create", config, errors=True) == (0, None)
     assert unread(str(tmp_path), "domid", "g", errors=True)[0] == 0
     assert unread(str(tmp_path), "domid", "nobody", errors=True)[0] == 3
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2], ids=["input", "output", "errors"])
+def test_streams_that_are_not_there(tmp_path: Path, closed: int) -> None:
+    argv = [sys.executable, "-m", "xenvm", "--host", f"sim:{tmp_path}/world", "store", "read", "/local/domain/0/name"]
+    child = f"import os; os.close({closed}); os.execv({argv[0]!r}, {argv!r})"
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "" if closed == 1 else "Domain-0\n", "")

@@ -155,7 +155,7 @@ def test_doctor_where_there_is_no_xen(xenvm: Xenvm, tmp_path: Path, monkeypatch:
     monkeypatch.setattr("xenvm.host.open.under_xen", lambda root="/": False)
     code, out, _ = xenvm("doctor")
     assert code == 0 and out.startswith("warn  host           this machine has no Xen: the host is simulated")
-    assert "`xenvm lab up`" in out and out.endswith("nothing stands in the way of a creation, 1 warnings\n")
+    assert "`xenvm lab up`" in out and out.endswith("nothing stands in the way of a creation, 1 warning\n")
 
 
 def test_doctor_where_xen_is_asked_for_and_not_there(xenvm: Xenvm) -> None:

@@ -98,7 +98,7 @@ def test_what_is_not_there_or_not_asked_for_is_left_to_python(package: Path) -> 
 def test_the_program_uses_it() -> None:
     script = (
         "import sys; from xenvm.cli import main, run;"
-        "run.leave = lambda code: print(type(sys.modules['xenvm.cli.inspect'].__loader__).__name__);"
+        "run.leave = lambda code: print(type(sys.modules['xenvm.cli.domains'].__loader__).__name__);"
         "main(['domid', 'x'])"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, check=True)

@@ -9,24 +9,11 @@ from typing import Any
 import pytest
 
 from tests.support.guestconfig import config_text
-from tests.support.simworld import arm64_image
 from tests.unit.cli.conftest import Xenvm
 from xenvm.cli import run
 from xenvm.host.open import VARIABLE
-from xenvm.host.plumbing import vifscript
 
 VALID, INVALID, CONFLICT = 0, 6, 10
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with a simulated host, and files for a guest."""
-    monkeypatch.setenv(VARIABLE, f"sim:{tmp_path / 'world'}")
-    monkeypatch.setattr(run, "chosen_host", None)
-    monkeypatch.setattr(vifscript, "needs_script", lambda bridge, ip: None)
-    (tmp_path / "Image").write_bytes(arm64_image())
-    (tmp_path / "disk.img").write_bytes(bytes(1 << 16))
-    return tmp_path
 
 
 def config(folder: Path, **settings: object) -> str:

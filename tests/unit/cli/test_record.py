@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ import pytest
 from tests.support.fakehost import image
 from tests.support.recordings import life, without
 from tests.unit.cli.conftest import Xenvm
-from xenbus.recording import Recording, Writer
+from xenbus.recording import Recording, Writer, load
+from xenvm.guest.load import load_file
+from xenvm.host.sim.host import SimHost, open_world
+from xenvm.ops import create, destroy
+from xenvm.types import Domid
 
 
 def save(path: Path, recording: Recording) -> str:
@@ -97,8 +102,54 @@ def test_a_simulated_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, xenvm
     for end in ("front", "back"):
         code, out, _ = xenvm("replay", f"{tmp_path}/all", "--against", end)
         assert code == 0 and len(out.splitlines()) == 2, out
+    monkeypatch.setenv("XENVM_RECORD", f"{tmp_path}/all")
     code, out, err = xenvm("record", "g", "-o", str(tmp_path / "now"))
-    assert (code, out) == (0, "") and "nothing more will happen" in err
+    assert (code, out) == (0, "") and "nothing more will happen" in err, "one recording is of one stay"
+    monkeypatch.delenv("XENVM_RECORD")
     assert "state = 4 Connected (was there)" in xenvm("replay", str(tmp_path / "now"))[1]
     code, out, _ = xenvm("record", "/local/domain/1/device", "--seconds", "1")
     assert code == 0 and '"op":"have"' in out
+
+
+def test_a_simulated_host_that_others_use(folder: Path, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for the domain, tells of what other commands have changed, and ends with the domain."""
+
+    def end(host: SimHost) -> None:
+        destroy.destroy(host, Domid(1), host.hyper.domain(Domid(1)).uuid)
+
+    todo: list[Callable[[SimHost], object]] = [
+        lambda host: host.store.write("/mine", "1"),
+        lambda host: create.create(host, load_file(str(folder / "g.cfg"))[0]),
+        lambda host: host.store.write("/local/domain/1/data", "x"),
+        end,
+    ]
+
+    def until_changed(host: SimHost) -> None:
+        host.close()
+        with open_world(str(folder / "world")) as other:
+            todo.pop(0)(other)
+
+    monkeypatch.setattr(SimHost, "until_changed", until_changed)
+    code, _, err = xenvm("record", "g", "-o", str(folder / "rec"))
+    assert code == 0 and not todo
+    assert err.splitlines() == [
+        "xenvm: waiting for a domain g",
+        "xenvm: recording domain 1",
+        "xenvm: the recording has ended: what was recorded is gone",
+    ]
+    with open(folder / "rec") as file:
+        events = load(file).events
+    later = [(event.op, event.path) for event in events if event.op != "have"]
+    assert later[0] == ("write", "/local/domain/1/data") and later[-1] == ("end", "")
+    assert {("rm", "/local/domain/1"), ("rm", "/libxl/1"), ("rm", "/local/domain/0/backend/vbd/1")} < set(later)
+    assert not [event for event in events if event.events != 1]
+
+
+def test_interrupted_while_others_have_the_host(folder: Path, xenvm: Xenvm, monkeypatch: pytest.MonkeyPatch) -> None:
+    def until_changed(host: SimHost) -> None:
+        host.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SimHost, "until_changed", until_changed)
+    code, out, _ = xenvm("record", "/local")
+    assert code == 0 and json.loads(out.splitlines()[-1])["error"] == "it was interrupted"

@@ -13,7 +13,7 @@ from tests.unit.cli.conftest import Xenvm
 from xenbus import errors as store
 from xenvm import errors
 from xenvm.cli import run
-from xenvm.cli.table import Command
+from xenvm.cli.rows import Command
 from xenvm.types import Domid
 
 CODES = [
@@ -34,7 +34,7 @@ CODES = [
     (errors.NoSuchDevice("vbd xvdb", "domain 1 has no such device"), 9, "vbd xvdb: domain 1 has no such device"),
     (store.StoreClosed("/run/s", "the server ended it"), 1, "the connection to the store at /run/s is closed: "),
     (store.store_error("EACCES", "read", "/a"), 1, "the store refused read /a: permission denied (EACCES)"),
-    (OSError(errno.ENOSPC, "No space left on device", "/var/x"), 1, "[Errno 28] No space left on device: '/var/x'"),
+    (OSError(errno.ENOSPC, "No space left on device", "/var/x"), 1, "/var/x: No space left on device"),
 ]
 
 
@@ -46,8 +46,8 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, result
             raise error
         return result
 
-    monkeypatch.setattr("xenvm.cli.inspect.domid", call)
-    return Command("test", "", "inspect:domid")
+    monkeypatch.setattr("xenvm.cli.domains.domid", call)
+    return Command("test", "", "domains:domid")
 
 
 @pytest.mark.parametrize(("error", "code", "text"), CODES, ids=lambda value: type(value).__name__)

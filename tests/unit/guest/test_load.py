@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from xenvm.errors import ConfigError
 from xenvm.guest.cfg import ConfigErrors
 from xenvm.guest.classes import ChannelSpec, SoundDevice, VsndSpec
-from xenvm.guest.load import check_text, load_file, load_text
+from xenvm.guest.load import examine, load_file, load_text
 from xenvm.guest.spec import (
     ACTIONS,
     Affinity,
@@ -223,16 +223,21 @@ def test_errors_in_overrides_are_of_the_command_line() -> None:
     assert str(caught.value) == "command line:2:8: `memory' must be 1 to 1073741824, not 0"
 
 
-def test_check_tells_errors_and_warnings_in_order() -> None:
-    found = check_text(MINIMAL + "hap=1\nmemory=0\nmemroy=1\n", "f", ["vcpus=0"])
-    assert [(one.severity, one.source, one.line, one.key) for one in found] == [
+def test_errors_and_warnings_are_told_in_order() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        load_text(MINIMAL + "hap=1\nmemory=0\nmemroy=1\n", "f", ["vcpus=0"])
+    assert [(one.severity, one.source, one.line, one.key) for one in caught.value.diagnostics] == [
         ("warning", "f", 3, "hap"),
         ("error", "f", 4, "memory"),
         ("warning", "f", 5, "memroy"),
         ("error", "command line", 1, "vcpus"),
     ]
-    assert [one.line for one in check_text("a=\nb=\n", "f")] == [1, 2]
-    assert check_text(MINIMAL) == ()
+
+
+def test_examine_never_raises() -> None:
+    guest, found = examine("a=\nb=\n", "f")
+    assert guest is None and [one.line for one in found] == [1, 2]
+    assert examine(MINIMAL) == (load_text(MINIMAL)[0], ())
 
 
 def test_file(tmp_path: Path) -> None:

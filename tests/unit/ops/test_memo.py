@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.support.fakehost import UUID, FakeHost
@@ -98,7 +100,7 @@ def test_libxls_record_makes_no_sense(guest: FakeHost) -> None:
 
 def test_without_libxls_record(guest: FakeHost) -> None:
     data = guest.host.plumbing.userdata.UserData(Domid(1), UUID)
-    data.delete("libxl-json")
+    os.unlink(data.path("d", "libxl-json"))
     assert [disk.vdev for disk in current(guest).disks] == ["xvda"]
     xlrecord.add(guest.host, info(guest), DiskSpec("/b", "xvdb", 51728))
     assert data.read_config() is None

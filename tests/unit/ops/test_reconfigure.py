@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,6 @@ def test_the_start_after_next_is_as_the_guest_is(world: SimWorld) -> None:
 
 def test_guests_of_others(world: SimWorld) -> None:
     domid = world.create()
-    world.host.plumbing.userdata.UserData(domid, UUID).delete(memo.USERID)
+    os.unlink(world.host.plumbing.userdata.UserData(domid, UUID).path("d", memo.USERID))
     with pytest.raises(DomainError, match="domain 1 was not created by xenvm: whoever did makes it again"):
         replace_config(world.host, info(world, domid), world.spec())

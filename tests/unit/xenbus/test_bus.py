@@ -52,7 +52,6 @@ def test_predicates() -> None:
         return "".join(str(s) for s in STATES if predicate(b"%d" % s))  # type: ignore[operator]
 
     assert those(bus.is_ready) == "23478"
-    assert those(bus.is_connected) == "478"
     assert those(bus.is_closing) == "056"
     assert those(bus.is_closed) == "06"
     assert bus.is_closed(None) and bus.is_closed(b"junk") and not bus.is_ready(None)

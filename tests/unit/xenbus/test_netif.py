@@ -55,8 +55,3 @@ def test_the_first_piece_s_size_is_that_of_the_frame() -> None:
 def test_a_frame_smaller_than_its_pieces_is_refused() -> None:
     with pytest.raises(RingError):
         netif.frame_pieces([netif.TxRequest(1, 0, 4, 0, 40), netif.TxRequest(2, 0, 0, 1, 40)])
-
-
-def test_extras_say_whether_more_follow() -> None:
-    assert netif.has_more_extras(b"\x01\x01" + bytes(10))
-    assert not netif.has_more_extras(b"\x01\x00" + bytes(10))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.scriptedstore import ScriptedStore
 from xenbus import recorder as module
+from xenbus.errors import StoreClosed
 from xenbus.perm import parse_perms
 from xenbus.recorder import Recorder, of_domain
 from xenbus.recording import WATCHES, Header, Recording, Writer, load
@@ -279,6 +280,7 @@ def test_the_end_that_is_found_before_its_event_is_recorded(world: ScriptedStore
 
     world.actions = [lambda: world.hand.remove("/a")]
     assert recorder.run(None, gone) == "what was recorded is gone"
+    recorder.close()
     events = load(io.StringIO(text.getvalue())).events
     assert [(event.op, event.path) for event in events[-3:]] == [("rm", "/a"), ("rm", "/c"), ("end", "")]
 
@@ -298,3 +300,34 @@ def test_a_state_that_was_overtaken_comes_after_the_rest_too(
     world.actions = [hurry]
     found = [each[:2] for each in changes(record(world, "/a"))]
     assert found == [("/a/feature", b"3"), ("/a/state", b"2"), ("/a/feature", b"3"), ("/a/state", b"3")]
+
+
+def test_what_has_changed_until_it_goes_on_with_another_connection(world: ScriptedStore) -> None:
+    for path in ("/a/d/state", "/a/gone/deep", "/a/same"):
+        world.hand.write(path, "1")
+    text = io.StringIO()
+    recorder = Recorder(world.store, Writer(text, HEADER))
+    recorder.follow(["/a"])
+    world.store.close()
+    at_once(world, ("/a/d/state", "4"), ("/a/d/feature", "1"))
+    world.hand.remove("/a/gone")
+    recorder.resume(world.connect())
+    recorder.run(None, lambda burst: "/a/d/state" in burst)
+    recorder.close()
+    assert [(event.op, event.path, event.events) for event in load(io.StringIO(text.getvalue())).events[6:]] == [
+        ("rm", "/a/gone", 1),
+        ("write", "/a/d/feature", 1),
+        ("write", "/a/d/state", 1),
+        ("end", "", 1),
+    ]
+
+
+def test_the_end_says_which_connection_was_lost(world: ScriptedStore) -> None:
+    text = io.StringIO()
+    recorder = Recorder(world.store, Writer(text, HEADER))
+    recorder.follow(["/a"])
+    world.actions = [lambda: next(iter(world.engine.connections)).end("for a test")]
+    with pytest.raises(StoreClosed):
+        recorder.run(None, lambda _burst: False)
+    recorder.close()
+    assert "is closed: the server ended it" in load(io.StringIO(text.getvalue())).events[-1].error

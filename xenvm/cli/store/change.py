@@ -91,7 +91,12 @@ def _chmod(session: Session, path: str, perms: tuple[str, ...], recursive: bool,
         tops += _above(top)
     if not top.startswith("@") and session.eyes.read_or_none(top) is None:
         raise NotFound("ENOENT", "set permissions of", top)
-    session.change(f"chmod {top}", [SetPerms(path, entries) for path in tops])
+    try:
+        session.change(f"chmod {top}", [SetPerms(path, entries) for path in tops])
+    except NotFound:
+        if any(session.eyes.read_or_none(path) is None for path in tops):
+            raise
+        raise DomainError(f"there is no domain {entries[0].domid} that could own {top}") from None
 
 
 def _above(path: str) -> list[str]:

@@ -87,7 +87,7 @@ class Lines:
         from xenvm.cli.store.words import rows
 
         if self._readline is not None and self._readline.get_begidx() == 0:
-            names = [row.name for row in rows()] + ["exit"]
+            names = [row.name for row in rows()]
             return [f"{name} " for name in names if name.startswith(text)]
         return complete(self._session, text)
 

@@ -39,9 +39,10 @@ def _loop(session: Session, lines: Iterator[str], interactive: bool) -> int:
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        if text in ("exit", "quit"):
+        try:
+            code = run.attempt(lambda text=text: _do(session, text))  # type: ignore[misc]
+        except words.Leave:
             break
-        code = run.attempt(lambda text=text: _do(session, text))  # type: ignore[misc]
         if code and not interactive:
             return code
     if session.tx is not None:

@@ -6,6 +6,7 @@ import shlex
 
 from xenbus.errors import Conflict, InvalidValue, NotFound
 from xenvm.cli import fast, run, table
+from xenvm.cli.rows import Argument, Command
 from xenvm.cli.store.session import Verb
 from xenvm.errors import DomainError
 
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 _HERE = "store.words:"
 
 
+class Leave(Exception):
+    """The shell is to end."""
+
+
 def execute(session: Session, text: str) -> int | None:
-    """Does one line; raises InvalidValue if it is no command."""
+    """Does one line; raises InvalidValue if it is no command, Leave if it is the last one."""
     try:
         words = shlex.split(text)
     except ValueError as error:
         raise InvalidValue(f"{text[:80]!r} cannot be taken apart: {error}") from None
-    row = table.find(words[0], rows()) if words else None
+    row = table.find("exit" if words[:1] == ["quit"] else words[0], rows()) if words else None
     if row is None:
         raise InvalidValue(f"{words[0] if words else text!r} is no command: `help` lists them")
     values = _values(row, words[1:])
@@ -32,14 +37,14 @@ def execute(session: Session, text: str) -> int | None:
     return verb.work(session, **values) if isinstance(verb, Verb) else verb(session, **values)
 
 
-def _values(row: table.Command, words: list[str]) -> dict[str, object] | None:
+def _values(row: Command, words: list[str]) -> dict[str, object] | None:
     if row.raw:
         return {row.arguments[0].dest: tuple(words)} if words else None
     plain = fast.parse([row.name, *words], (row,))
     return None if plain is None else plain[1]
 
 
-def rows() -> tuple[table.Command, ...]:
+def rows() -> tuple[Command, ...]:
     """The commands of the shell: those of the table that take its session, and its own."""
     store = table.find("store")
     assert store is not None
@@ -48,7 +53,7 @@ def rows() -> tuple[table.Command, ...]:
     return (*plain, *_OWN)
 
 
-def usage(row: table.Command) -> str:
+def usage(row: Command) -> str:
     """How a command is written."""
     options = [f"[{'|'.join(o.flags)}{' ' + o.metavar if o.metavar else ''}]" for o in row.options]
     return " ".join([row.name, *options, *(argument.metavar for argument in row.arguments)])
@@ -135,7 +140,6 @@ def help_(session: Session, command: str | None) -> None:
     if command is None:
         for row in rows():
             print(f"{row.name:<9} {row.summary}")
-        print("exit      Leave; an open transaction is dropped.")
         return
     found = table.find(command, rows())
     if found is None:
@@ -145,22 +149,26 @@ def help_(session: Session, command: str | None) -> None:
         print(f"  {', '.join(option.flags)} {option.metavar}".rstrip().ljust(22) + f"  {option.help}")
 
 
-_MAYBE_PATH = table.Argument("path", "[PATH]", required=False)
+def leave(session: Session) -> None:
+    """Ends the shell."""
+    raise Leave
+
+
+_MAYBE_PATH = Argument("path", "[PATH]", required=False)
 _OWN = (
-    table.Command("cd", "Go to a node.", _HERE + "cd", (), (_MAYBE_PATH,)),
-    table.Command("pwd", "Print where you are.", _HERE + "pwd"),
-    table.Command("begin", "Start a transaction; all further commands are in it.", _HERE + "begin"),
-    table.Command("commit", "Make the transaction's changes visible.", _HERE + "commit"),
-    table.Command("abort", "Drop the transaction's changes.", _HERE + "abort"),
-    table.Command(
+    Command("cd", "Go to a node.", _HERE + "cd", (), (_MAYBE_PATH,)),
+    Command("pwd", "Print where you are.", _HERE + "pwd"),
+    Command("begin", "Start a transaction; all further commands are in it.", _HERE + "begin"),
+    Command("commit", "Make the transaction's changes visible.", _HERE + "commit"),
+    Command("abort", "Drop the transaction's changes.", _HERE + "abort"),
+    Command(
         "as",
         "See what a domain sees; alone: no more.",
         _HERE + "see_as",
         (),
-        (table.Argument("domid", "[DOMID]", False),),
+        (Argument("domid", "[DOMID]", False),),
     ),
-    table.Command("undo", "Take the last change of this session back.", _HERE + "undo"),
-    table.Command(
-        "help", "Show the commands, or one.", _HERE + "help_", (), (table.Argument("command", "[COMMAND]", False),)
-    ),
+    Command("undo", "Take the last change of this session back.", _HERE + "undo"),
+    Command("help", "Show the commands, or one.", _HERE + "help_", (), (Argument("command", "[COMMAND]", False),)),
+    Command("exit", "Leave; an open transaction is dropped.", _HERE + "leave"),
 )

@@ -45,7 +45,6 @@ class Row(Value):
 
 
 _ATTACH = "DOMAIN ..."
-_LIVE = "The guest's driver must let go; xl waits likewise."
 
 _CLASSES = (("vkb", "a keyboard"), ("vdispl", "a display"), ("vsnd", "a sound card"))
 _SCHED = ("domain=d", "weight=w", "cap=c", "schedparam=s", "cpupool=p", "ratelimit_us=r")

@@ -41,24 +41,6 @@ def interface_name(domid: Domid, devid: int) -> str:
     return f"vif{domid}.{devid}"
 
 
-def bridge_exists(name: str) -> bool:
-    """Whether there is a Linux bridge of this name."""
-    return bridge_mtu(name) is not None
-
-
-def bridge_mtu(name: str) -> int | None:
-    """The MTU of a Linux bridge in bytes, None if there is none of this name."""
-    with Netlink() as net:
-        link = _find(net, name)
-    return link.mtu if link is not None and link.kind == "bridge" else None
-
-
-def first_bridge() -> str | None:
-    """The Linux bridge whose name comes first, None if there is none."""
-    with Netlink() as net:
-        return _first(net)
-
-
 def find_bridge(name: str, device: str) -> str:
     """The bridge that a vif's setting means: empty is the first one, and ``xenbrN`` may be called ``ethN`` here.
 

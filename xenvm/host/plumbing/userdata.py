@@ -72,15 +72,6 @@ class UserData:
         except OSError as error:
             raise self._failed("write", userid, error) from error
 
-    def delete(self, userid: str) -> None:
-        """Removes a file; one that is not there is fine."""
-        try:
-            os.unlink(self.path("d", userid))
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise self._failed("delete", userid, error) from error
-
     def read_config(self) -> str | None:
         """libxl's JSON configuration, None if there is none."""
         data = self.read(CONFIG)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FOLDER = "/run/xenvm"
 SUPERVISOR = 0
+"""The number of the lock that the host's supervisor holds: domain 0 is nobody's guest."""
 _LOCK, _NOTE = "watch.lock", "restart."
 _BUSY = (11, 13)
 """EAGAIN, EACCES: fcntl(2) has both for a lock that is taken."""

@@ -16,6 +16,10 @@ class Bell:
         # For writing too: a FIFO that somebody could write to has no end.
         self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
 
+    def fileno(self) -> int:
+        """What can be read when it was rung."""
+        return self._fd
+
     def wait(self) -> None:
         """Returns when it was rung."""
         os.read(self._fd, 4096)

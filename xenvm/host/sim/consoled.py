@@ -39,9 +39,10 @@ class GuestConsole:
     ) -> None:
         """`wake` has the console stepped although the guest has sent no event."""
         self.domid, self.guest_port = domid, port
+        self.log_fd = log_fd
         self.unread = bytearray()
         """Output that no client has taken yet, the oldest dropped where it is too much."""
-        self._side, self._log, self._limit = side, log_fd, limit
+        self._side, self._limit = side, limit
         self._typed = bytearray()
         self._page = side.map_grant(domid, CONSOLE_GRANT)
         try:
@@ -82,7 +83,7 @@ class GuestConsole:
 
     def _keep(self, data: bytes) -> None:
         try:
-            os.write(self._log, data)
+            os.write(self.log_fd, data)
         except OSError:
             pass  # A full disk loses the log, not the console.
         self.unread += data
@@ -95,7 +96,7 @@ class GuestConsole:
         self._out.close()
         self._in.close()
         self._side.unmap_grant(self.domid, CONSOLE_GRANT)
-        os.close(self._log)
+        os.close(self.log_fd)
 
 
 class Consoled:

@@ -103,11 +103,6 @@ class EventChannels:
         """How many ports there are in all."""
         return sum(map(len, self._ports.values()))
 
-    def is_bound(self, domid: Domid, port: Port) -> bool:
-        """Whether somebody is at the other end of a port."""
-        channel = self._ports.get(domid, {}).get(port)
-        return channel is not None and channel.peer is not None
-
     def _mark(self, domid: Domid, port: Port) -> None:
         self._waiting[domid].add(port)
         self.on_event(domid)

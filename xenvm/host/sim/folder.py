@@ -38,10 +38,10 @@ def usual_folder() -> str:
 class WorldFolder:
     """The folder, locked from the beginning until `close`."""
 
-    def __init__(self, path: str, tell: Callable[[str], object] = lambda _text: None) -> None:
+    def __init__(self, path: str, tell: Callable[[str], object] = lambda _text: None, *, wait: bool = True) -> None:
         """Waits until no other process has it, and tells who has it if that takes long.
 
-        HostError if it cannot be used.
+        HostError if it cannot be used. BlockingIOError if another process has it, where that is not to be waited for.
         """
         self._tell = tell
         self.path = os.path.abspath(path)
@@ -49,12 +49,14 @@ class WorldFolder:
             os.makedirs(self.path, mode=0o700, exist_ok=True)
             if os.stat(self.path).st_uid != os.geteuid():
                 raise HostError(f"{self.path} belongs to somebody else: it cannot keep a simulated host")
-            self._lock = self._take_lock()
+            self._lock = self._take_lock(wait)
+        except BlockingIOError:
+            raise
         except OSError as error:
             raise HostError(f"{self.path} cannot keep a simulated host: {error.strerror}") from error
         self._text = self._bell = ""
 
-    def _take_lock(self) -> int:
+    def _take_lock(self, wait: bool) -> int:
         import fcntl
 
         fd = os.open(self._file("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -62,6 +64,8 @@ class WorldFolder:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if not wait:
+                    raise
                 self._wait_for(fd)
             _write_holder(fd)
         except BaseException:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xenvm.host.hyper import Hypervisor
     from xenvm.host.plumbing import Plumbing
     from xenvm.host.sim.behaviour import Behaviour
+    from xenvm.host.sim.bell import Bell
     from xenvm.host.sim.world import World
 
 RECORD = "XENVM_RECORD"
@@ -33,12 +34,17 @@ class SimHost(Host):
 
     def __init__(self, world: World, folder: WorldFolder | None = None, notice: str = "") -> None:
         super().__init__()
-        self.world, self.notice = world, notice
-        self._folder, self._closed = folder, False
+        self.notice = notice
+        self._folder = folder
         self.exclusive = folder is not None
-        self._hyper: Hypervisor = world.hyper
         self._tape: Tape | None = None
         self._attend: Callable[[Host, Callable[[str], None]], object] | None = None
+        self._use(world)
+
+    def _use(self, world: World) -> None:
+        self.world, self._closed = world, False
+        self._hyper: Hypervisor = world.hyper
+        world.plumbing.console.turns = self
 
     @property
     def hyper(self) -> Hypervisor:
@@ -105,6 +111,41 @@ class SimHost(Host):
         with self._folder.bell() as bell:
             self.close()
             bell.wait()
+
+    def let_go(self) -> Bell | None:
+        """Lets others have the world until `take_up`, and gives what they ring when they have changed it.
+
+        None if it is not to be shared now.
+        """
+        if self._folder is None or not (self.exclusive and self.courteous):
+            return None
+        bell = self._folder.bell()
+        try:
+            self.close()
+        except BaseException:
+            bell.__exit__()
+            raise
+        return bell
+
+    def take_up(self) -> World | None:
+        """The world as others have left it, None as long as one of them has it."""
+        assert self._folder is not None
+        try:
+            folder = WorldFolder(self._folder.path, wait=False)
+        except BlockingIOError:
+            return None
+        try:
+            world = folder.load()
+        except BaseException:
+            folder.close()
+            raise
+        world.behaviour = self.world.behaviour
+        self._folder = folder
+        self.kept.clear()  # it was of the world as it was
+        self._use(world)
+        if self._attend is not None:
+            self._attend(self, self._log)
+        return world
 
     def close(self) -> None:
         """The end of the command: what became of the world is kept in its folder, if it has one."""

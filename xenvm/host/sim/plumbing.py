@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from xenbus.client import Store
-    from xenvm.host.plumbing import Console, Started
+    from xenvm.host.plumbing import Started
     from xenvm.host.plumbing.bootloader import Choice
     from xenvm.host.sim.health import Health, Survey
     from xenvm.host.sim.leftovers import Leftovers, Processes
+    from xenvm.host.sim.terminal import Terminals
 
 _BRIDGE, _MTU = "xenbr0", 1500
 _REUSE_SECONDS = 60.0
@@ -53,7 +54,7 @@ class SimPlumbing:
         self.domids, self.userdata = Domids(clock), UserDatas(folder)
         self.watching, self.consolelog = Watching(), ConsoleLogs(consoles)
         self._folder = folder
-        self.console: Console
+        self.console: Terminals
         """The console client; the world puts it in."""
 
     @property
@@ -325,6 +326,8 @@ class UserDatas:
 
 class Watching:
     """See xenvm.host.plumbing.watching: whoever has the world has all of it."""
+
+    SUPERVISOR = 0
 
     def __init__(self) -> None:
         self._notes: dict[str, str] = {}

@@ -166,18 +166,26 @@ class World:
         """
         if self.settle():
             return
-        times = [at for service in self.services if (at := service.due()) is not None]
-        times += [at for domid, at in self._alarms.items() if self.hyper.all[domid].runs]
-        if left is not None:
+        times = self._due()
+        if left:
             times.append(self.now + left)
-        # What was due before now has had its turn, and did nothing with it.
-        times = [at for at in times if at > self.now]
         if not times and left is None:
             raise HostAtRest("nothing more will ever happen on this simulated host")
         self.now = min(times, default=self.now)
         for domid, at in self._alarms.items():
             if at <= self.now:
                 self._wake(domid)
+
+    def at_rest(self) -> bool:
+        """Whether nothing more will ever happen by itself."""
+        return not self.settle() and not self._due()
+
+    def _due(self) -> list[float]:
+        """When somebody has something to do although nothing happens."""
+        times = [at for service in self.services if (at := service.due()) is not None]
+        times += [at for domid, at in self._alarms.items() if self.hyper.all[domid].runs]
+        # What was due before now has had its turn, and did nothing with it.
+        return [at for at in times if at > self.now]
 
     def advance(self, seconds: float) -> None:
         """Lets so much time pass, and all that happens in it."""

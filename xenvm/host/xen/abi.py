@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 DOMCTL_SIZE, SYSCTL_SIZE = 144, 136
-DOMCTL_BODY, SYSCTL_BODY = 0x10, 0x08
+DOMCTL_BODY = 0x10
 """Where the operation's own structure begins."""
 
 DOMID_FIRST_RESERVED = 0x7FF0
 DOMID_ANY = 0x7FF5
 """Lets Xen choose the domid; up to 4.21 every reserved number did."""
 
-CONTEXT_SIZE_OLD, CONTEXT_SIZE = 344, 352
 _CONTEXT_OLD, _CONTEXT = "<I4x31QQII4I3Q4Q", "<I4x31QQQQ4I3Q4Q"
 _INFO = "<H2xI7QIII16sI"
 

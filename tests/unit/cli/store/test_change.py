@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +109,10 @@ def test_chmod(fake: FakeStore, xenvm: Xenvm) -> None:
     assert xenvm("store", "chmod", "-u", "/t/a/b", "n1")[0] == 0
     assert [perms(fake, path) for path in ("/", "/t", "/t/a", "/t/a/b")] == ["n0", "n1", "n1", "n1"]
     assert fake.tree["/t"][1] == (Perm(1),)
+
+
+def test_an_owner_that_does_not_exist(folder: Path, xenvm: Xenvm) -> None:
+    assert xenvm("store", "write", "/a", "1")[0] == 0
+    code, _out, err = xenvm("store", "chmod", "/a", "n7")
+    assert (code, err) == (1, "xenvm: there is no domain 7 that could own /a\n")
+    assert xenvm("store", "ls", "-fp", "-d", "1")[1].splitlines()[-1] == '/a = "1"   (n0)'

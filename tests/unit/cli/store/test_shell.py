@@ -41,6 +41,7 @@ def test_places(fake: FakeStore, script: Script) -> None:
     )
     assert (code, err) == (0, "")
     assert out.splitlines() == ["/", FRONT, "4", "guest", "51712", "/"]
+    assert script("help exit", "quit", "read /none")[:2] == (0, "exit\n  Leave; an open transaction is dropped.\n")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_places(fake: FakeStore, script: Script) -> None:
         ("undo", 1, "there is nothing to undo"),
         ("as guest", 1, "'guest' is not a domid"),
         ("help nothing", 1, "'nothing' is no command"),
+        ("exit 3", 1, "usage: exit"),
         ("control", 1, "usage: control WORD..."),
     ],
 )
@@ -130,6 +132,15 @@ def test_why_a_guest_does_not_see(fake: FakeStore, script: Script) -> None:
     out = script("as 5", "explain odd")[1].splitlines()
     assert out[0] == "/local/domain/5/odd  (n0)"
     assert out[1].startswith("  Domain 5 may neither read nor write it")
+
+
+def test_a_socket_behind_the_name_alone(
+    fake: FakeStore, xenvm: Xenvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text('{"xenstore": 1, "nodes": [{"path": "/mine", "value": "1"}]}')
+    monkeypatch.setattr(sys, "stdin", io.StringIO("read /mine\n"))
+    assert xenvm("store", "--socket", str(tmp_path / "file")) == (0, "1\n", "")
+    assert xenvm("store", "--no-such")[0] == 2
 
 
 def test_help(fake: FakeStore, script: Script) -> None:

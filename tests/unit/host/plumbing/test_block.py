@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from xenvm.errors import DeviceError, HostError
+from xenvm.errors import DeviceError
 from xenvm.host.plumbing import block, loop
 from xenvm.host.plumbing.block import BlockTarget, OtherDisk
 
@@ -28,16 +27,6 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "disk.img"
     path.write_bytes(bytes(1 << 20))
     return path
-
-
-@pytest.fixture
-def loop_device(image: Path) -> Iterator[loop.LoopDevice]:
-    try:
-        device = loop.attach(str(image), readonly=False)
-    except HostError as error:
-        pytest.skip(f"no loop devices here: {error}")
-    yield device
-    loop.detach(device.path, str(image))
 
 
 def other(mode: str = "w", vm: str = "/vm/b", device: str = MM) -> OtherDisk:

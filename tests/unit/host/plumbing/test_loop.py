@@ -129,27 +129,17 @@ def test_makes_a_missing_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert made == [("/dev/loop54321", 0o060660, os.makedev(7, 54321))]
 
 
-@pytest.fixture
-def attached(image: Path) -> Iterator[loop.LoopDevice]:
-    try:
-        device = loop.attach(str(image), readonly=False)
-    except HostError as error:
-        pytest.skip(f"no loop devices here: {error}")
-    yield device
-    loop.detach(device.path, str(image))
-
-
 def sysfs(device: loop.LoopDevice, name: str) -> str:
     return Path(f"/sys/block/{Path(device.path).name}/{name}").read_text().strip()
 
 
-def test_real_device_shows_the_file(attached: loop.LoopDevice, image: Path) -> None:
-    assert Path(attached.path).read_bytes()[:3] == b"xen"
-    assert os.stat(attached.path).st_rdev == attached.rdev
-    assert (sysfs(attached, "loop/backing_file"), sysfs(attached, "ro")) == (str(image), "0")
+def test_real_device_shows_the_file(loop_device: loop.LoopDevice, image: Path) -> None:
+    assert Path(loop_device.path).read_bytes()[:3] == b"xen"
+    assert os.stat(loop_device.path).st_rdev == loop_device.rdev
+    assert (sysfs(loop_device, "loop/backing_file"), sysfs(loop_device, "ro")) == (str(image), "0")
 
 
-def test_real_device_read_only(attached: loop.LoopDevice, image: Path) -> None:
+def test_real_device_read_only(loop_device: loop.LoopDevice, image: Path) -> None:
     device = loop.attach(str(image), readonly=True)
     try:
         assert sysfs(device, "ro") == "1"
@@ -157,7 +147,9 @@ def test_real_device_read_only(attached: loop.LoopDevice, image: Path) -> None:
         loop.detach(device.path)
 
 
-def test_real_device_by_the_old_steps(attached: loop.LoopDevice, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_device_by_the_old_steps(
+    loop_device: loop.LoopDevice, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     really = loop.ioctl
 
     def old_kernel(fd: int, request: int, argument: Any = 0) -> int:
@@ -178,27 +170,27 @@ def test_real_device_by_the_old_steps(attached: loop.LoopDevice, image: Path, mo
         loop.detach(device.path)
 
 
-def test_real_devices_over_one_file_are_found_by_any_name(attached: loop.LoopDevice, image: Path) -> None:
+def test_real_devices_over_one_file_are_found_by_any_name(loop_device: loop.LoopDevice, image: Path) -> None:
     other = image.with_name("other.img")
     other.hardlink_to(image)
     image.unlink()
     status = other.stat()
-    assert loop.backed_by(status.st_dev, status.st_ino) == [attached]
+    assert loop.backed_by(status.st_dev, status.st_ino) == [loop_device]
     assert loop.backed_by(status.st_dev, status.st_ino + 1) == []
 
 
-def test_real_device_is_freed_once(attached: loop.LoopDevice, image: Path) -> None:
-    loop.detach(attached.path, str(image))
-    loop.detach(attached.path, str(image))
+def test_real_device_is_freed_once(loop_device: loop.LoopDevice, image: Path) -> None:
+    loop.detach(loop_device.path, str(image))
+    loop.detach(loop_device.path, str(image))
     status = image.stat()
     assert loop.backed_by(status.st_dev, status.st_ino) == []
 
 
-def test_real_device_with_another_file_is_left_alone(attached: loop.LoopDevice, image: Path) -> None:
+def test_real_device_with_another_file_is_left_alone(loop_device: loop.LoopDevice, image: Path) -> None:
     (image.parent / "next.img").write_bytes(b"")
-    loop.detach(attached.path, str(image.parent / "next.img"))
-    loop.detach(attached.path, str(image.parent / "none.img"))
-    assert sysfs(attached, "loop/backing_file") == str(image)
+    loop.detach(loop_device.path, str(image.parent / "next.img"))
+    loop.detach(loop_device.path, str(image.parent / "none.img"))
+    assert sysfs(loop_device, "loop/backing_file") == str(image)
 
 
 def test_real_devices_of_long_names_are_told_apart(image: Path) -> None:
@@ -218,20 +210,20 @@ def test_real_devices_of_long_names_are_told_apart(image: Path) -> None:
     assert loop.backed_by(ours.stat().st_dev, ours.stat().st_ino) == []
 
 
-def test_real_device_over_a_replaced_file_is_freed(attached: loop.LoopDevice, image: Path) -> None:
+def test_real_device_over_a_replaced_file_is_freed(loop_device: loop.LoopDevice, image: Path) -> None:
     status = image.stat()
     image.rename(image.with_name("old.img"))
     image.write_bytes(b"")
-    loop.detach(attached.path, str(image))
+    loop.detach(loop_device.path, str(image))
     assert loop.backed_by(status.st_dev, status.st_ino) == []
 
 
-def test_real_devices_of_ours_are_known(attached: loop.LoopDevice, image: Path) -> None:
+def test_real_devices_of_ours_are_known(loop_device: loop.LoopDevice, image: Path) -> None:
     """Those that another program has set up are not, however alike."""
-    known = [own for own in loop.own() if own.path == attached.path]
-    assert known == [loop.OwnLoop(attached.path, attached.rdev, str(image), False)]
+    known = [own for own in loop.own() if own.path == loop_device.path]
+    assert known == [loop.OwnLoop(loop_device.path, loop_device.rdev, str(image), False)]
     image.unlink()
-    (own,) = (own for own in loop.own() if own.path == attached.path)
+    (own,) = (own for own in loop.own() if own.path == loop_device.path)
     assert (own.file, own.deleted) == (str(image), True)
     image.write_bytes(b"")
 

@@ -34,13 +34,6 @@ def test_write_replaces_as_a_whole(data: UserData) -> None:
 def test_a_missing_file_is_none(data: UserData) -> None:
     assert data.read("xl") is None
     assert data.read_config() is None
-    data.delete("xl")
-
-
-def test_delete(data: UserData) -> None:
-    data.write("xl", b"x")
-    data.delete("xl")
-    assert data.read("xl") is None
 
 
 def test_delete_all_takes_every_kind_of_this_domain_only(data: UserData, tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xenbus.bytering import STORE_REQUESTS
+from xenbus.errors import RingError
 from xenbus.server import ring
 from xenbus.server.ring import GuestEnd, ServerEnd
 
+RING_SIZE = STORE_REQUESTS.size
 REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, FEATURES, CONNECTION, ERROR = range(2048, 2076, 4)
 
 
@@ -104,21 +107,21 @@ def test_a_stream_survives_any_cut(pieces: list[bytes]) -> None:
 
 def test_a_full_ring_takes_no_more() -> None:
     pair = Pair()
-    assert pair.guest.send(bytes(2000)) == ring.RING_SIZE
+    assert pair.guest.send(bytes(2000)) == RING_SIZE
     assert pair.guest.send(b"x") == 0
 
 
 def test_a_guest_that_does_not_read_is_not_read_from() -> None:
     pair = Pair()
     for _turn in range(10):
-        pair.guest.send(bytes(ring.RING_SIZE))
+        pair.guest.send(bytes(RING_SIZE))
         pair.server.step()
-    assert pair.made[0].fed <= 2 * ring.RING_SIZE
-    assert len(pair.guest.receive()) == ring.RING_SIZE
+    assert pair.made[0].fed <= 2 * RING_SIZE
+    assert len(pair.guest.receive()) == RING_SIZE
     assert pair.server.step()
 
 
-@pytest.mark.parametrize("prod", [ring.RING_SIZE + 1, -1, 0x80000000])
+@pytest.mark.parametrize("prod", [RING_SIZE + 1, -1, 0x80000000])
 @pytest.mark.parametrize("index", [REQ_PROD, RSP_CONS])
 def test_bad_indexes_end_the_connection_only(index: int, prod: int) -> None:
     pair = Pair()
@@ -153,10 +156,10 @@ def test_the_guest_reconnects_after_an_error() -> None:
 def test_the_guest_does_not_believe_the_server_either() -> None:
     pair = Pair()
     pair.put(RSP_PROD, 5000)
-    with pytest.raises(ring.RingError):
+    with pytest.raises(RingError):
         pair.guest.receive()
     pair.put(REQ_CONS, 1)
-    with pytest.raises(ring.RingError):
+    with pytest.raises(RingError):
         pair.guest.send(b"x")
 
 

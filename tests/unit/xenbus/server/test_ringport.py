@@ -63,7 +63,7 @@ def test_a_broken_ring_is_told(use: Callable[[Store], object]) -> None:
 def test_a_server_that_breaks_the_ring_is_not_believed(word: int) -> None:
     guest = Guest()
     struct.pack_into("=I", guest.page, word, 5000)
-    with pytest.raises(StoreClosed, match="apart"):
+    with pytest.raises(StoreClosed, match="a ring of 1024 bytes says that it holds"):
         guest.store.read("data")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.fakehost import UUID, FakeHost
 from tests.unit.cli.conftest import Xenvm
-from xenvm.cli.inspect import live_names, state_letters
+from xenvm.cli.domains import live_names, state_letters
 from xenvm.host.hyper import DomainInfo
 from xenvm.types import Domid
 
