@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from xenvm.cli.run import DEVICE, FAILED, OK, USAGE, open_host
+from xenvm.errors import NoSuchDomain
 from xenvm.ops import names
 
 TYPE_CHECKING = False
@@ -95,13 +96,27 @@ def destroy(domain: str, force: bool) -> int:
     from xenvm.ops.destroy import end_for_good
 
     with open_host() as host:
-        info = names.find_guest(host, domain)
+        try:
+            info = names.find_guest(host, domain)
+        except NoSuchDomain:
+            if not _was_to_come_back(host, domain):
+                raise
+            return OK
         troubles = end_for_good(host, info.domid, info.uuid)
         for trouble in troubles:
             print(f"xenvm: {trouble}", file=sys.stderr)
         if troubles:
             return DEVICE if host.hyper.domain(info.domid) is None else FAILED
     return OK
+
+
+def _was_to_come_back(host: Host, who: str) -> bool:
+    """Whether it is a guest between two of its domains, as a list shows it: it stays away now."""
+    if not host.plumbing.watching.notes():
+        return False
+    from xenvm.ops import restarts
+
+    return restarts.cancel_named(host, who)
 
 
 def sysrq(domain: str, key: str) -> None:

@@ -80,16 +80,24 @@ def resume(host: Host, restart: Restart, say: Say) -> Domid | None:
             else:
                 _destroy(host, old, say)
         successor = _successor(host, restart, say)
-        if successor is None:
-            if restarts.is_cancelled(host, old.uuid):
-                say(f"{memo.spec.name} was destroyed meanwhile: it is not made again")
-                return None
+        if successor is None and not restarts.is_cancelled(host, old.uuid):
             options = Options(hotplug_scripts=memo.hotplug_scripts, watch=memo.watch)
             successor = create(host, memo.spec, options)
+        if restarts.is_cancelled(host, old.uuid):
+            _take_back(host, memo.spec.name, successor, say)
+            return None
     finally:
         restarts.end(host, old.uuid)
     say(f"{memo.spec.name} is domain {successor} now")
     return successor
+
+
+def _take_back(host: Host, name: str, successor: Domid | None, say: Say) -> None:
+    """Somebody has destroyed the guest while it was made again."""
+    say(f"{name} was destroyed meanwhile: it is not made again")
+    info = None if successor is None else host.hyper.domain(successor)
+    if info is not None:
+        _destroy(host, info, say)
 
 
 def _successor(host: Host, restart: Restart, say: Say) -> Domid | None:

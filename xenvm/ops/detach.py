@@ -9,12 +9,12 @@ from __future__ import annotations
 from xenbus import bus
 from xenbus.frugal import Deferred
 from xenbus.path import parent
-from xenbus.request import Discard, Write
-from xenvm.errors import DeviceError
+from xenbus.request import Discard, Read, Write
+from xenvm.errors import DeviceError, NoSuchDomain
 from xenvm.ops import xlrecord
 from xenvm.ops.close import await_closed, discard_empty, state_path
 from xenvm.ops.names import names
-from xenvm.ops.records import belongings
+from xenvm.ops.records import belongings, known
 from xenvm.ops.unplumb import unplumb
 
 TYPE_CHECKING = False
@@ -73,6 +73,8 @@ def remove(host: Host, info: DomainInfo, kind: str, devid: int) -> list[str]:
         if (device.kind, device.devid) == (kind, devid):
             try:
                 detach(host, info, device, force=True)
+            except NoSuchDomain:
+                pass  # Whoever ends the guest takes its devices away.
             except DeviceError as error:
                 troubles.append(str(error))
     return troubles
@@ -101,7 +103,11 @@ def _held(host: Host, device: Record) -> DeviceError:
 def _clear_away(host: Host, device: Record) -> None:
     """Frees the loop device or runs the script, then removes the nodes, which the script reads; the device stays
     recorded if that fails, so that it can be tried again."""
-    if host.store.read_or_none(f"{device.path}/backend") is None:
+    paths = f"/local/domain/{device.domid}/name", f"{device.path}/backend"
+    guest, record = map(known, host.store.batch([Read(path) for path in paths]))
+    if guest is None:
+        raise NoSuchDomain(device.domid)  # It may have the device again after a reboot.
+    if record is None:
         return  # Somebody else took it away as well, and was faster.
     unplumb(host, device)
     host.store.transact(lambda tx: _remove_nodes(tx, device))

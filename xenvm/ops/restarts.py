@@ -45,6 +45,15 @@ def cancel(host: Host, uuid: str) -> None:
         end(host, uuid)
 
 
+def cancel_named(host: Host, who: str) -> bool:
+    """The same for a guest that has no domain at this moment, by its name or last domid; whether there is one."""
+    for restart in under_way(host):
+        if who == restart.memo.spec.name or (who == str(restart.old.domid) and not restart.aside):
+            end(host, restart.old.uuid)
+            return True
+    return False
+
+
 def is_cancelled(host: Host, uuid: str) -> bool:
     """Whether the note of a restart that we are busy with has gone."""
     return uuid not in host.plumbing.watching.notes()

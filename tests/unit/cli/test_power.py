@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fakehost import FakeHost
+from tests.support.fakehost import UUID, FakeHost
 from tests.unit.cli.conftest import Xenvm
 from xenvm.cli import run
-from xenvm.ops import dump, power
+from xenvm.ops import dump, memo, power, restarts
+from xenvm.ops.destroy import destroy
+from xenvm.ops.restarts import Restart
 from xenvm.types import Domid
 
 
@@ -59,6 +61,18 @@ def test_a_core_that_is_cut_short(world: FakeHost, xenvm: Xenvm, tmp_path: Path,
     assert xenvm("dump-core", "g", str(tmp_path / "core"))[0] == run.INTERRUPTED
     assert paused == [True] and not world.hyper.all[Domid(1)].info.paused
     assert not (tmp_path / "core").exists()
+
+
+def test_a_guest_that_is_just_being_made_again_is_destroyed(world: FakeHost, xenvm: Xenvm) -> None:
+    """It is in the list all the time, so it can be destroyed all the time."""
+    world.create()
+    info, kept = world.hyper.all[Domid(1)].info, memo.read(world.host, Domid(1), UUID)
+    assert kept is not None
+    restarts.begin(world.host, Restart(info, kept))
+    destroy(world.host, Domid(1), UUID)
+    assert xenvm("destroy", "h")[0] == run.NO_DOMAIN
+    assert xenvm("destroy", "g") == (0, "", "")
+    assert xenvm("destroy", "g")[0] == run.NO_DOMAIN and restarts.under_way(world.host) == []
 
 
 def test_suspend_and_resume(world: FakeHost, xenvm: Xenvm) -> None:

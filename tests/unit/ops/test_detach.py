@@ -175,6 +175,15 @@ def test_the_guest_goes_meanwhile(guest: FakeHost) -> None:
     assert guest.store.dump() == nodes
 
 
+def test_the_guest_reboots_meanwhile(guest: FakeHost) -> None:
+    """Its nodes have gone, Xen still has it: its successor will have the device."""
+    there = device(guest, "vif")
+    for path in ("/local/domain/1", "/libxl/1/device", there.backend):
+        guest.store.drop(path)
+    with pytest.raises(NoSuchDomain):
+        detach(guest.host, info(guest), there)
+
+
 def test_a_driver_that_starts_over_it(guest: FakeHost) -> None:
     """It writes its next state over our Closing, and is asked again."""
     guest.store.drivers, told = False, []

@@ -62,6 +62,23 @@ def test_a_guest_that_is_destroyed_meanwhile_does_not_come_back(world: FakeHost,
     assert restarts.under_way(world.host) == []
 
 
+def test_it_may_be_destroyed_at_the_last_moment(world: FakeHost) -> None:
+    """The successor is there already, perhaps without a name as yet."""
+    world.create(disk=None)
+    restart, said = begun(world), list[str]()
+    world.hyper.on_call = {"unpause": lambda: restarts.cancel(world.host, UUID)}
+    assert act.resume(world.host, restart, said.append) is None
+    assert sorted(world.hyper.all) == [0] and said == ["g was destroyed meanwhile: it is not made again"]
+
+
+@pytest.mark.parametrize(("who", "aside", "found"), [("g", 0, 1), ("g", 1, 1), ("1", 0, 1), ("1", 1, 0), ("h", 0, 0)])
+def test_a_guest_without_a_domain_is_destroyed(world: FakeHost, who: str, aside: int, found: int) -> None:
+    world.create(disk=None)
+    restart = begun(world, bool(aside))
+    assert restarts.cancel_named(world.host, who) == bool(found)
+    assert restarts.under_way(world.host) == ([] if found else [restart])
+
+
 def test_as_the_domain_that_went_down(world: FakeHost) -> None:
     world.create()
     restart = begun(world)
