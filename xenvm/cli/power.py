@@ -51,9 +51,10 @@ def _ask(command: str, doing: str, domain: str | None, every: bool, wait: int, f
         for guest in guests:
             # The words that scripts around xl look for, on the stream where xl has them.
             print(f"{doing} domain {guest.domid}", file=sys.stderr)
-        power.request(host, guests, command)
         if wait:
-            power.wait_down(host, [guest.domid for guest in guests], gone=wait > 1)
+            power.bring_down(host, guests, command, gone=wait > 1)
+        else:
+            power.request(host, guests, command)
     return OK
 
 

@@ -57,6 +57,20 @@ def request(host: Host, guests: Sequence[DomainInfo], command: str, *, seconds: 
             raise
 
 
+def bring_down(
+    host: Host, guests: Sequence[DomainInfo], command: str, *, gone: bool = False, seconds: float = ACK_SECONDS
+) -> None:
+    """The same, and waits until they are down, or `gone`; for one that does not listen the others are not left."""
+    try:
+        request(host, guests, command, seconds=seconds)
+    except StoreTimeout:
+        values = host.store.batch([Read(_request_path(info.domid)) for info in guests])
+        listening = [info.domid for info, value in zip(guests, values, strict=True) if value != command.encode()]
+        wait_down(host, listening, gone=gone)
+        raise
+    wait_down(host, [info.domid for info in guests], gone=gone)
+
+
 def _request_path(domid: Domid) -> str:
     return f"/local/domain/{domid}/control/shutdown"
 

@@ -69,6 +69,29 @@ def test_a_guest_that_has_removed_the_node_is_asked_all_the_same(guest: FakeHost
     assert [str(perm) for perm in guest.host.store.get_perms(CONTROL)] == ["n1"]
 
 
+def test_the_others_are_waited_for_beside_one_that_does_not_listen(guest: FakeHost) -> None:
+    guest.hyper.add(UUID)
+    guest.store.put("/local/domain/2/name", "h")
+    other = "/local/domain/2/control/shutdown"
+    guest.store.put(other)
+    waited: list[tuple[list[Domid], bool]] = []
+
+    def kernel(path: str, value: bytes | None) -> None:
+        if value:
+            guest.store.put(path, "")
+
+    def wait_down(_host: object, domids: list[Domid], *, gone: bool) -> None:
+        waited.append((domids, gone))
+
+    guest.store.on_write(other, kernel)
+    guest.patch.setattr(power, "wait_down", wait_down)
+    guests = [each.info for each in guest.hyper.all.values() if each.info.domid]
+    with pytest.raises(StoreTimeout, match="the poweroff to be taken") as caught:
+        power.bring_down(guest.host, guests, "poweroff", gone=True, seconds=0)
+    assert waited == [([Domid(2)], True)]
+    assert ["domain 1 does not listen" in note for note in caught.value.__notes__] == [True]
+
+
 def suspending(world: FakeHost, code: int | None) -> None:
     """A kernel that takes the request, and suspends if `code` says so."""
 
