@@ -52,6 +52,17 @@ dmesg | tail -n 5
 xl dmesg | tail -n 5
 """
 
+_TRACES = """
+set -e; shopt -s nullglob
+xl list
+echo ==; xenstore-ls -f / || : a guest may change it meanwhile
+echo ==; losetup -a
+echo ==; cd /sys/class/net; printf '%s\\n' vif*
+echo ==; cd /sys/bus/xen-backend/devices; printf '%s\\n' *
+echo ==; cd /var/lib/xen; printf '%s\\n' *
+"""
+"""One command for all: every test asks it twice at least."""
+
 
 class Dom0:
     """The control domain of one lab."""
@@ -140,16 +151,16 @@ class Dom0:
 
     def traces(self) -> dict[str, list[str]]:
         """Everything that a guest could leave behind in this host."""
-        listing = self.store("/")
-        nodes = [line.split(" = ")[0] for line in listing.splitlines()]
-        ours = re.compile(r"^/(libxl/|vm/|local/domain/[1-9]|local/domain/0/backend/)")
+        parts = self.ok(["bash", "-c", _TRACES]).split("==\n")
+        domains, nodes, loops, vifs, backs, userdata = ([line for line in part.splitlines() if line] for part in parts)
+        ours = re.compile(r"/(libxl/|vm/|local/domain/[1-9]|local/domain/0/backend/)")
         return {
-            "domains": [line.split()[0] for line in self.xl("list").splitlines()[1:]],
-            "nodes": [node for node in nodes if ours.match(node)],
-            "loops": self.ok(["losetup", "-a"]).splitlines(),
-            "vifs": [word for word in self.ok("ls /sys/class/net").split() if word.startswith("vif")],
-            "back ends": self.ok("ls /sys/bus/xen-backend/devices").split(),
-            "userdata": [name for name in self.ok("ls /var/lib/xen").split() if not name.startswith("userdata-d.0.")],
+            "domains": [line.split()[0] for line in domains[1:]],
+            "nodes": [line.split(" = ")[0] for line in nodes if ours.match(line)],
+            "loops": loops,
+            "vifs": vifs,
+            "back ends": backs,
+            "userdata": [name for name in userdata if not name.startswith("userdata-d.0.")],
         }
 
     def settled(self, wanted: dict[str, list[str]], *, timeout: float = 60.0) -> dict[str, list[str]]:
