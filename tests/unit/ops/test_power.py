@@ -26,16 +26,22 @@ def info(world: FakeHost) -> DomainInfo:
     return world.hyper.all[Domid(1)].info
 
 
-@pytest.mark.parametrize("command", ["poweroff", "reboot"])
-def test_a_guest_that_listens(guest: FakeHost, command: str) -> None:
+def listening(world: FakeHost, node: str = CONTROL) -> list[bytes]:
+    """What a kernel has taken that takes every request."""
     seen = []
 
     def kernel(path: str, value: bytes | None) -> None:
         if value:
             seen.append(value)
-            guest.store.put(path, "")
+            world.store.put(path, "")
 
-    guest.store.on_write(CONTROL, kernel)
+    world.store.on_write(node, kernel)
+    return seen
+
+
+@pytest.mark.parametrize("command", ["poweroff", "reboot"])
+def test_a_guest_that_listens(guest: FakeHost, command: str) -> None:
+    seen = listening(guest)
     power.request(guest.host, [info(guest)], command)
     assert seen == [command.encode()]
 
@@ -56,14 +62,7 @@ def test_a_guest_that_vanishes(guest: FakeHost) -> None:
 def test_a_guest_that_has_removed_the_node_is_asked_all_the_same(guest: FakeHost) -> None:
     """It is its own; what is made anew is its own too, so that it can take the request."""
     guest.store.drop(CONTROL)
-    seen = []
-
-    def kernel(path: str, value: bytes | None) -> None:
-        if value:
-            seen.append(value)
-            guest.store.put(path, "")
-
-    guest.store.on_write(CONTROL, kernel)
+    seen = listening(guest)
     power.request(guest.host, [info(guest)], "poweroff")
     assert seen == [b"poweroff"]
     assert [str(perm) for perm in guest.host.store.get_perms(CONTROL)] == ["n1"]
@@ -74,16 +73,12 @@ def test_the_others_are_waited_for_beside_one_that_does_not_listen(guest: FakeHo
     guest.store.put("/local/domain/2/name", "h")
     other = "/local/domain/2/control/shutdown"
     guest.store.put(other)
+    listening(guest, other)
     waited: list[tuple[list[Domid], bool]] = []
-
-    def kernel(path: str, value: bytes | None) -> None:
-        if value:
-            guest.store.put(path, "")
 
     def wait_down(_host: object, domids: list[Domid], *, gone: bool) -> None:
         waited.append((domids, gone))
 
-    guest.store.on_write(other, kernel)
     guest.patch.setattr(power, "wait_down", wait_down)
     guests = [each.info for each in guest.hyper.all.values() if each.info.domid]
     with pytest.raises(StoreTimeout, match="the poweroff to be taken") as caught:
