@@ -33,6 +33,14 @@ STORE_REPLIES = Layout(1024, 1024, 2056, 2060)
 """To the guest."""
 
 
+def held(size: int, cons: int, prod: int) -> int:
+    """How many bytes a ring of `size` holds by its indexes, which run freely modulo 2^32. RingError."""
+    used = (prod - cons) & _WORD
+    if used > size:
+        raise RingError(f"a ring of {size} bytes says that it holds {used}")
+    return used
+
+
 class _ByteRing:
     def __init__(self, page: memoryview, layout: Layout) -> None:
         self.size = layout.size
@@ -47,10 +55,7 @@ class _ByteRing:
             view.release()
 
     def _used(self, cons: int, prod: int) -> int:
-        used = (prod - cons) & _WORD
-        if used > self.size:
-            raise RingError(f"a ring of {self.size} bytes says that it holds {used}")
-        return used
+        return held(self.size, cons, prod)
 
 
 class ByteReader(_ByteRing):

@@ -74,12 +74,16 @@ class GuestBackend(Backend):
             raise DeviceFault(f"{self.peer} asks for {shown(untrusted)} queues, where {offered} can be had")
         return count
 
-    def bind_port(self, untrusted_port: bytes | None) -> None:
-        """Binds to the front end's event channel."""
+    def parse_port(self, untrusted_port: bytes | None) -> int:
+        """The front end's event channel."""
         port = parse_word(untrusted_port)
         if port is None:
             raise DeviceFault(f"{self.peer} has no sensible event channel")
-        self.use_port(self.side.bind(self.remote, port))
+        return port
+
+    def bind_port(self, untrusted_port: bytes | None) -> None:
+        """Binds to the front end's event channel."""
+        self.use_port(self.side.bind(self.remote, self.parse_port(untrusted_port)))
 
     def tell(self, wanted: bool) -> None:
         """Notifies the front end if that is `wanted`."""

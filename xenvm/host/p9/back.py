@@ -64,9 +64,7 @@ class FolderBack(GuestBackend):
         return {}
 
     def _add_ring(self, untrusted_ref: bytes | None, untrusted_port: bytes | None) -> None:
-        port = parse_word(untrusted_port)
-        if port is None:
-            raise DeviceFault(f"{self.peer} has no sensible event channel")
+        port = self.parse_port(untrusted_port)
         ref, page = self.map_ring(untrusted_ref)
         self._refs.append(ref)
         pages = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from struct import unpack_from
 
+from xenbus.bytering import held
 from xenbus.errors import DeviceFault, RingError
 from xenbus.ring import Fence
 from xenvm.host.p9.wire import HEADER
@@ -49,7 +50,7 @@ class FolderRing:
 
     def take(self, most: int) -> bytes | None:
         """The next request, if it is there as a whole; it stays there. RingError, also for one larger than `most`."""
-        waiting = self._used(self._words[_OUT_PROD], self._consumed)
+        waiting = held(self.size, self._consumed, self._words[_OUT_PROD])
         if waiting < HEADER.size:
             return None
         self._fence()
@@ -64,7 +65,7 @@ class FolderRing:
 
     def has_room(self, size: int) -> bool:
         """Whether an answer of this size can be put in; RingError."""
-        return self.size - self._used(self._produced, self._words[_IN_CONS]) >= size
+        return self.size - held(self.size, self._words[_IN_CONS], self._produced) >= size
 
     def answer(self, request: bytes, reply: bytes) -> None:
         """Puts in an answer that has room, and takes its request away: one that dies between has done neither."""
@@ -75,12 +76,6 @@ class FolderRing:
         self._words[_IN_PROD] = self._produced
         self._consumed = (self._consumed + len(request)) & _WORD
         self._words[_OUT_CONS] = self._consumed
-
-    def _used(self, produced: int, consumed: int) -> int:
-        used = (produced - consumed) & _WORD
-        if used > self.size:
-            raise RingError(f"a ring of {self.size} bytes says that it holds {used}")
-        return used
 
     def _get(self, size: int) -> bytes:
         parts, at = [], self._consumed & self.size - 1
