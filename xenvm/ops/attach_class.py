@@ -35,7 +35,9 @@ def attach_device(
     if info.shutdown or info.dying:
         raise DomainError(f"domain {info.domid} has gone down: it can have no new device")
     if kind == "9pfs":
-        _start_server(host, make(max(devid, 0)))
+        from xenvm.ops import folders
+
+        folders.serve(host, make(max(devid, 0)))
     with guest_lock(host, info.domid, info.uuid):
         device = make(_next(host, info.domid, kind) if devid == CHOOSE else devid)
         host.store.transact(lambda tx: device_nodes(tx, device))
@@ -48,14 +50,6 @@ def attach_device(
                 error.add_note(trouble)
         raise
     return device
-
-
-def _start_server(host: Host, device: Device) -> None:
-    """Shared folders of this host are served by a process of ours, or by a daemon of Xen's."""
-    from xenvm.ops import folders, others
-
-    if folders.is_served(device) or others.is_ours(device):
-        folders.serve(host, device)
 
 
 def _next(host: Host, domid: Domid, kind: str) -> int:

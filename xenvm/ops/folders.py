@@ -55,17 +55,19 @@ def is_served(device: Device) -> bool:
 
 
 def serve(host: Host, device: Device) -> None:
-    """Has who serves it run for a device of a running guest; DeviceError for one that could not be served."""
-    back, front, ours = dict(device.back), dict(device.front), is_ours(device)
-    who = "qemu" if ours else "xen_9pfsd"
-    _check(
-        host, device.kind, P9Spec(front.get("tag", ""), back.get("path", ""), back.get("security_model", ""), type=who)
-    )
-    if ours:
-        serving.start_if_missing(host)
+    """Has who serves it run for a device of a running guest, if that is this host; DeviceError for one that could not
+    be served."""
+    who = "qemu" if is_ours(device) else "xen_9pfsd" if is_served(device) else ""
+    if not who:
         return
-    with host.plumbing.locks.host_lock():
-        start_if_missing(host)
+    back, front = dict(device.back), dict(device.front)
+    p9 = P9Spec(front.get("tag", ""), back.get("path", ""), back.get("security_model", ""), type=who)
+    _check(host, device.kind, p9)
+    if who == "qemu":
+        serving.start_if_missing(host)
+    else:
+        with host.plumbing.locks.host_lock():
+            start_if_missing(host)
 
 
 def start_if_missing(host: Host) -> None:
