@@ -28,6 +28,10 @@ class Bell:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nobody waits any more."""
         os.close(self._fd)
         try:
             os.unlink(self.path)

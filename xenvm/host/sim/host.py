@@ -123,7 +123,7 @@ class SimHost(Host):
         try:
             self.close()
         except BaseException:
-            bell.__exit__()
+            bell.close()
             raise
         return bell
 

@@ -119,7 +119,7 @@ class _Session:
         """Shows what is left, however long that takes: others need not wait for it."""
         bell = self._turns.let_go() if self._turns is not None else None
         if bell is not None:
-            bell.__exit__()
+            bell.close()
         rest = self._unshown + more
         while rest:
             rest = rest[os.write(self._stdout, rest) :]
